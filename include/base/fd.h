@@ -1,0 +1,27 @@
+/* Descriptors with an owner. */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include "base/cursor.h"
+#include "base/err.h"
+
+/** Closes `*fd` unless it is negative, and makes it -1. errno is kept. */
+void fd_close(int *fd);
+/** Ownership leaves: `*fd` becomes -1. */
+int fd_take(int *fd);
+#define OWNED_FD __attribute__((cleanup(fd_close))) int
+
+/** Read the whole of a regular file that root or the caller's user owns and nobody else may write, and that
+ *  is no symbolic link.
+ *  @param dir_fd     folder that `name` is relative to, or AT_FDCWD
+ *  @param ret_bytes  OWNED by the caller, free(); a NUL follows the last byte
+ *  @return ERR_NOT_FOUND; ERR_DENIED for wrong owner, mode or kind; ERR_TOO_LARGE over `max_bytes`; ERR_SYSTEM. */
+MUST_CHECK enum err fd_read_trusted_file(int dir_fd, const char *name, size_t max_bytes,
+                                         uint8_t **ret_bytes, size_t *ret_len_bytes);
+/** Write all of `bytes`. @return ERR_SYSTEM. */
+MUST_CHECK enum err fd_write_all(int fd, struct cursor bytes);
+/** Replace file `name` by one with `bytes`: temporary file, fsync, rename, fsync of the folder.
+ *  @return ERR_SYSTEM; then the old file is unchanged. */
+MUST_CHECK enum err fd_replace_file(int dir_fd, const char *name, unsigned mode, struct cursor bytes);
+
+#endif
