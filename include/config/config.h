@@ -1,0 +1,94 @@
+/* The gateway's own configuration: paths, users, limits, times. config/bastiond.yaml is the commented example.
+ * Whoever may log in where is not here but in the policy. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/network.h"
+#include "yaml/report.h"
+
+enum {
+    CONFIG_PATH_BYTES = 256, /* an absolute path and its NUL; "" where a key may be left out */
+    CONFIG_NAME_BYTES = 64,
+    CONFIG_LISTEN_MAX = 16,
+};
+
+struct config_listen {
+    struct network address; /* one address; 0.0.0.0 and :: mean every address of the family */
+    uint16_t port;
+};
+
+enum config_source {
+    CONFIG_SOURCE_AUTO = 0, /* certificates are bound to the address that the connection to the target has */
+    CONFIG_SOURCE_NONE,     /* not bound */
+    CONFIG_SOURCE_FIXED,    /* bound to `source_address` (behind NAT) */
+};
+
+/** Every key of the file with its default where it was left out. All paths are absolute. */
+struct gateway_config {
+    struct config_listen listen[CONFIG_LISTEN_MAX]; /* default: [::]:22 and 0.0.0.0:22 */
+    size_t listen_count;
+
+    char policy[CONFIG_PATH_BYTES];          /* /etc/bastion/policy.yaml */
+    char keys_dir[CONFIG_PATH_BYTES];        /* /etc/bastion/keys: one authorized_keys file per person */
+    char known_hosts_dir[CONFIG_PATH_BYTES]; /* the folder of the policy file */
+    char state_dir[CONFIG_PATH_BYTES];       /* /var/lib/bastion */
+    char recordings_dir[CONFIG_PATH_BYTES];  /* /var/lib/bastion/recordings */
+    char evidence_dir[CONFIG_PATH_BYTES];    /* /var/lib/bastion/evidence */
+    char recipients[CONFIG_PATH_BYTES];      /* /etc/bastion/recipients: age public keys of the security team */
+    char events[CONFIG_PATH_BYTES];          /* /var/log/bastion/events.jsonl */
+    char libexec_dir[CONFIG_PATH_BYTES];     /* "": the folder of the running daemon */
+
+    struct {
+        char host[CONFIG_PATH_BYTES];    /* /etc/bastion/private/host_key */
+        char inner[CONFIG_PATH_BYTES];   /* /etc/bastion/private/inner_key */
+        char user_ca[CONFIG_PATH_BYTES]; /* /etc/bastion/private/user_ca */
+        char log[CONFIG_PATH_BYTES];     /* /etc/bastion/private/log_key */
+    } keys;
+
+    struct {
+        char service[CONFIG_NAME_BYTES]; /* bastion */
+        char confdir[CONFIG_PATH_BYTES]; /* "": the system's /etc/pam.d */
+    } pam;
+
+    enum config_source source;
+    struct network source_address; /* CONFIG_SOURCE_FIXED */
+    uint64_t min_free_bytes;       /* 1 GiB: below it new sessions are refused */
+
+    /* Numeric, so that nothing depends on a name service. All different; none is 0 or 65534. */
+    struct {
+        uint32_t signer, recorder, pam, dial; /* 64001..64004 */
+        uint32_t sessions_first;              /* 64100: each connection gets a uid of its own ... */
+        uint32_t sessions_count;              /* 1024: ... of this many */
+    } uids;
+
+    struct {
+        uint32_t max_connections; /* 512; never more than uids.sessions_count */
+        uint32_t per_source;      /* 32 from one address */
+        uint32_t startups;        /* 64 not yet identified, over all sources */
+    } limits;
+
+    struct {
+        uint32_t banner_s; /* 10: until the client's version line */
+        uint32_t kex_s;    /* 30: until the first key exchange is done */
+        uint32_t auth_s;   /* 120: until the person is identified, all in all */
+        uint32_t factor_s; /* 90: for one conversation about the second factor */
+    } times;
+};
+
+/**
+ * Read and check the configuration. Pure: no path is looked at.
+ * @param file_name  for messages only
+ * @return ERR_MALFORMED or ERR_TOO_LARGE with at least one error in the report; ERR_MEMORY.
+ *         On error `ret` is unchanged.
+ */
+MUST_CHECK enum err config_load(struct cursor bytes, const char *file_name, struct yaml_report *report,
+                                struct gateway_config *ret);
+
+#endif

@@ -1,0 +1,122 @@
+/* The policy: who may reach what, as whom, to do what, and when. Loading is pure (bytes in, snapshot out); deciding
+ * reads the snapshot only. The language is described in docs/policy.md. */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/network.h"
+#include "policy/grant.h"
+#include "yaml/report.h"
+
+enum {
+    POLICY_ID_BYTES = 64,      /* the longest name of a rule, group, target or network, and a NUL */
+    POLICY_CODE_BYTES = 32,    /* a denial code and a NUL */
+    POLICY_HASH_BYTES = 32,    /* SHA-256 */
+    POLICY_NETWORKS_MAX = 256, /* networks of one target: they fit into one DIAL message */
+};
+
+/** What loading found. {0} is empty; policy_load() initialises it. */
+struct policy_report {
+    struct yaml_report findings;
+    size_t people_count, target_count, rule_count, never_count, test_count;
+};
+
+/** An immutable snapshot. */
+struct policy;
+
+/**
+ * Read, check and compile one policy file and run its tests.
+ * @param file_name  for messages only
+ * @param report     gets every error and warning with its position
+ * @param ret        OWNED by the caller, policy_free()
+ * @return ERR_MALFORMED or ERR_TOO_LARGE with at least one error in the report; ERR_MEMORY.
+ */
+MUST_CHECK enum err policy_load(struct cursor bytes, const char *file_name, struct policy_report *report,
+                                struct policy **ret);
+void policy_free(struct policy *policy);
+/** SHA-256 over the bytes of the file: POLICY_HASH_BYTES bytes. */
+const uint8_t *policy_sha256(const struct policy *policy);
+
+enum policy_action {
+    POLICY_ANY = 0, /* anything at all: may the access be opened? */
+    POLICY_SHELL,
+    POLICY_EXEC,
+    POLICY_SFTP_READ,
+    POLICY_SFTP_WRITE,
+    POLICY_FORWARD,
+    POLICY_REMOTE_FORWARD,
+    POLICY_AGENT,
+    POLICY_X11,
+    POLICY_ACTION_COUNT
+};
+/** "shell", "exec", ...: a constant. */
+const char *policy_action_text(enum policy_action action);
+
+struct policy_factor {
+    bool has;       /* the person has proven a second factor on this connection or by a lease */
+    uint64_t age_s; /* how long ago */
+};
+
+struct policy_request {
+    const char *person;
+    const char *from; /* numeric address of the engineer's client */
+    const char *host; /* as asked for; compared without regard to case */
+    uint16_t port;
+    const char *account; /* "" = any, for the first step */
+    const struct policy_factor *factor; /* NULL: none */
+    enum policy_action action;
+    struct cursor command; /* for POLICY_EXEC */
+    int64_t at_s;          /* seconds since 1970; no rule reads the time yet */
+};
+
+enum policy_verdict { POLICY_DENIED = 0, POLICY_NEEDS_FACTOR, POLICY_ALLOWED };
+
+/** {0} is a denial. */
+struct policy_decision {
+    enum policy_verdict verdict;
+    /* The rules that allow it, as in grant.rule; or the one that came nearest; or the `never` entry. */
+    char rule[GRANT_RULE_BYTES];
+    char code[POLICY_CODE_BYTES];        /* "D-MFA-1a2b3c4d"; empty when allowed */
+    char sentence[LIMIT_SENTENCE_BYTES]; /* for the engineer; empty when allowed */
+    uint64_t factor_max_age_s; /* NEEDS_FACTOR: the oldest factor that would do (the most patient rule) */
+    bool factor_adds;          /* ALLOWED: a fresher factor would add to the grant */
+    struct policy_grant grant; /* ALLOWED only; else empty */
+};
+
+/**
+ * Decide one request.
+ * Step 1, account "": may this person reach host:port at all? The grant is the union over all accounts.
+ * Step 2, with account: the grant is the union of all rules that match, minus `never`.
+ * With an action other than POLICY_ANY the verdict is about that action; the grant is still the whole union.
+ * Whatever is unclear (unknown person, address that is no address, ...) is denied.
+ */
+void policy_decide(const struct policy *policy, const struct policy_request *request, struct policy_decision *ret);
+
+struct policy_person {
+    bool is_machine;        /* no second factor is ever asked */
+    uint64_t max_mfa_age_s; /* the longest age of a factor that any rule for this person accepts; 8 h when none says */
+    uint16_t connections;   /* open at once (defaults.limits.connections_per_person) */
+    uint16_t channels;      /* accesses at once on one connection (defaults.limits.channels_per_connection) */
+};
+/** @return ERR_NOT_FOUND when no group names the person. */
+MUST_CHECK enum err policy_person(const struct policy *policy, const char *person, struct policy_person *ret);
+
+enum policy_target_kind { POLICY_TARGET_SSH = 1 };
+struct policy_target {
+    enum policy_target_kind kind;
+    const char *name;        /* borrowed from the policy, as all pointers here */
+    const struct network *networks; /* after resolution every address must lie in one of them */
+    size_t network_count;    /* 1..POLICY_NETWORKS_MAX */
+    const char *known_hosts; /* a file name without folder, beside the policy */
+};
+/** @return ERR_NOT_FOUND when no target lists host:port. */
+MUST_CHECK enum err policy_target(const struct policy *policy, const char *host, uint16_t port,
+                                  struct policy_target *ret);
+
+#endif
