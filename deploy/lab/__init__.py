@@ -1,0 +1,181 @@
+"""The lab: a private network that only the bastion can reach, with a stock sshd in it, all on one machine.
+
+    lab = Lab("/tmp/lab", "build/release/bin")
+    lab.up(); ...; lab.down()
+
+Everything is below one folder; lab.json there remembers which processes and networks are its own.
+"""
+
+import json
+import os
+import re
+import shutil
+
+from . import processes
+from .gateway import PORT, Gateway, read, write
+from .network import Network, allocate
+from .node import Node
+from .processes import LabError, run
+
+__all__ = ["Lab", "LabError", "Network", "processes", "read", "run", "write"]
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+-]{1,150}")  # it goes into configuration files and command lines unquoted
+
+SSH_CONFIG = """\
+# The lab's hosts as {person}: ssh -F {folder}/{name} node1
+Host bastion
+    HostName {bastion_ip}
+    Port {port}
+    User {person}
+Host node1
+    User {account}
+{way}
+# The same way typed by a person at a terminal: ssh -J asks for the code.
+Host node1-by-hand
+    HostName node1
+    User {account}
+    ProxyJump bastion
+Host *
+    IdentityFile {folder}/{person}
+    IdentitiesOnly yes
+    UserKnownHostsFile {folder}/known_hosts
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    LogLevel ERROR
+"""
+WAY_WITH_FACTOR = """\
+    # ProxyJump, spelled out only so that the code of the second factor can be typed by a program.
+    ProxyCommand env SSH_ASKPASS={folder}/otp-{person} SSH_ASKPASS_REQUIRE=force ssh -F {folder}/{name} -W [%h]:%p bastion
+"""
+WAY_OF_MACHINES = "    ProxyJump bastion\n"
+
+
+class Lab:
+    def __init__(self, folder, bin_dir, settings=None):
+        self.folder = os.path.realpath(folder)
+        if not SAFE_PATH.fullmatch(self.folder):
+            raise LabError(f"{self.folder}: letters, digits and _./+- only, at most 150 of them")
+        self.bin_dir = os.path.realpath(bin_dir)
+        self.settings = settings
+        self.network = self.node = self.node_process = self.gateway = None
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def up(self):
+        if os.path.exists(self.path("lab.json")):
+            down(self.folder)
+        if os.path.isdir(self.folder) and os.listdir(self.folder):
+            raise LabError(f"{self.folder} is not empty: name a new folder")
+        os.makedirs(self.folder, exist_ok=True)
+        os.chmod(self.folder, 0o755)  # the recorder and bastion-pam pass through it under their own uids
+        self._check_passage()
+        self.network = allocate()
+        try:
+            self._remember()
+            self.node = Node(self.path("node1"), self.network, self.path("keys", "user_ca.pub"))
+            self.gateway = Gateway(self.folder, self.network, self.bin_dir, self.settings)
+            os.makedirs(self.path("node1"), exist_ok=True)
+            self.node.prepare()
+            self.gateway.prepare(self.node)
+            self.node_process = self.node.start()
+            self._remember()
+            self._write_client_files()
+            self.start_daemon()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def _check_passage(self):
+        at = self.folder
+        while at != "/":
+            at = os.path.dirname(at)
+            if not os.stat(at).st_mode & 0o001:
+                raise LabError(f"{at} is closed to other users (chmod o+x), so the bastion's processes cannot enter {self.folder}:"
+                               " put the lab elsewhere, for example below /tmp")
+
+    def down(self):
+        """Returns the processes of the bastion that did not end by themselves."""
+        leftovers = self.gateway.stop() if self.gateway else []
+        if self.node_process:
+            Node.stop(self.node_process)
+            self.node_process = None
+        if self.network:
+            self.network.destroy()
+            self.network = None
+        try:
+            os.unlink(self.path("lab.json"))
+        except FileNotFoundError:
+            pass
+        return leftovers
+
+    def start_daemon(self):
+        self.gateway.start()
+        self._remember()
+        self._write_env()
+
+    def stop_daemon(self):
+        return self.gateway.stop()
+
+    def add_person(self, name, factor=True):
+        """One more engineer (or machine), known to the policy after the next start or reload."""
+        (self.gateway.people if factor else self.gateway.machines).append(name)
+        self.gateway.add_person(name, factor)
+        write(self.gateway.policy, self.gateway.policy_text())
+        self._write_ssh_config(name, f"ssh_config.{name}", factor)
+
+    def _remember(self):
+        write(self.path("lab.json"), json.dumps({
+            "index": self.network.index, "bin_dir": self.bin_dir, "node": self.node_process,
+            "daemon": self.gateway.daemon if self.gateway else None}, indent=1) + "\n")
+
+    def _write_ssh_config(self, person, name, factor):
+        way = (WAY_WITH_FACTOR if factor else WAY_OF_MACHINES).format(folder=self.folder, person=person, name=name)
+        write(self.path(name), SSH_CONFIG.format(folder=self.folder, name=name, person=person, way=way, port=PORT,
+                                                 bastion_ip=self.network.bastion_ip,
+                                                 account="ec2-user" if factor else "deploy"))
+        if factor:
+            write(self.path(f"otp-{person}"), f"#!/bin/sh\nexec {self.folder}/otp {person}\n", 0o755)
+
+    def _write_client_files(self):
+        keys = {name: " ".join(read(self.path("keys", f"{name}.pub")).split()[:2]) for name in ("host", "inner")}
+        bastion = self.network.bastion_ip if PORT == 22 else f"[{self.network.bastion_ip}]:{PORT}"
+        write(self.path("known_hosts"), f"{bastion} {keys['host']}\n*,!{bastion} {keys['inner']}\n")
+        shutil.copy(os.path.join(HERE, "otp.py"), self.path("otp"))
+        os.chmod(self.path("otp"), 0o755)
+        self._write_ssh_config("alice", "ssh_config", True)
+        self._write_ssh_config("deploy-bot", "ssh_config.machine", False)
+
+    def _write_env(self):
+        gateway, network = self.gateway, self.network
+        values = {
+            "LAB_DIR": self.folder, "BIN_DIR": self.bin_dir,
+            "BASTION_ADDRESS": network.bastion_ip, "BASTION_PORT": PORT, "BASTION_NETNS": network.bastion,
+            "NODE1_ADDRESS": network.node_ip, "NODE1_PORT": 22, "NODE1_NETNS": network.private,
+            "BASTIOND_PID": gateway.daemon["pid"], "NODE1_PID": self.node_process["pid"],
+            "CONFIG": gateway.config, "POLICY": gateway.policy, "KEYS_DIR": self.path("config", "keys"),
+            "TARGET_KNOWN_HOSTS": self.path("config", "targets.known_hosts"),
+            "RECORDINGS": gateway.recordings, "EVIDENCE": self.path("evidence"), "EVENTS": gateway.events,
+            "STATE_DIR": self.path("state"), "LOG_KEY_PUBLIC": self.path("keys", "log.pub"),
+            "USER_CA_PUBLIC": self.path("keys", "user_ca.pub"), "AGE_IDENTITY": self.path("identity.txt"),
+            "OATH_USERS": self.path("oath", "users"), "BASTIOND_LOG": gateway.log, "NODE1_LOG": self.node.log,
+            "SSH_CONFIG": self.path("ssh_config"), "SSH_CONFIG_MACHINE": self.path("ssh_config.machine"),
+        }
+        write(self.path("env"), "".join(f"{key}={value}\n" for key, value in values.items()))
+
+
+def down(folder):
+    """End a lab that another process has put up. Returns the processes that had to be killed."""
+    folder = os.path.realpath(folder)
+    try:
+        known = json.loads(read(os.path.join(folder, "lab.json")))
+    except FileNotFoundError:
+        raise LabError(f"{folder}/lab.json is missing: no lab is up there") from None
+    lab = Lab(folder, known["bin_dir"])
+    lab.network = Network(known["index"])
+    lab.node_process = known["node"]
+    lab.gateway = Gateway(folder, lab.network, lab.bin_dir)
+    lab.gateway.daemon = known["daemon"]
+    return lab.down()

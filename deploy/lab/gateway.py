@@ -1,0 +1,245 @@
+"""The bastion's own files in a lab, and its daemon."""
+
+import os
+import signal
+import time
+
+from . import processes
+from .processes import LabError, run
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PORT = 22
+FIRST_UID = 300000       # above every account of the machine, each lab has a block of its own
+UIDS_PER_LAB = 2000
+START_SECONDS = 60       # a sanitizer build on a busy machine; it never waits longer than it must
+
+POLICY = """\
+version: 1
+mode: enforce
+
+networks:
+  engineers: ["{user_net}"]
+  private: ["{private_net}"]
+
+people:
+  engineers: {{ users: [{people}] }}
+  ci: {{ users: [{machines}], machine: true }}
+
+targets:
+  nodes:
+    kind: ssh
+    hosts: [{hosts}]
+    addresses: [private]
+    port: 22
+    login_as: [ec2-user, deploy]
+    host_keys: {{ known_hosts: targets.known_hosts }}
+    labels: {{ env: lab }}
+
+rules:
+  - id: engineers-nodes
+    who: [engineers]
+    to: [nodes]
+    as: [ec2-user]
+    can: {{ shell: true, exec: true }}
+    when: {{ mfa: 8h, from: [engineers] }}
+  - id: engineers-look
+    who: [engineers]
+    to: [nodes]
+    as: [deploy]
+    can: {{ exec: [[uptime], [df, -h]] }}
+    when: {{ mfa: 8h, from: [engineers] }}
+  - id: ci-nodes
+    who: [ci]
+    to: [nodes]
+    as: [ec2-user, deploy]
+    can: {{ shell: true, exec: true }}
+    when: {{ from: [engineers] }}
+
+tests:
+  - name: an engineer works as ec2-user and only looks as deploy
+    as: {{ user: alice, from: {user_ip}, mfa_age: 5m }}
+    allow: ["shell nodes as ec2-user", "exec nodes as deploy: uptime"]
+    deny: ["shell nodes as deploy", "exec nodes as deploy: uptime; id", "shell nodes as root"]
+  - name: the engineer's second factor is asked for
+    as: {{ user: alice, from: {user_ip}, mfa_age: 9h }}
+    deny: ["shell nodes as ec2-user"]
+"""
+
+CONFIG = """\
+listen: ["{bastion_ip}:{port}"]
+policy: {folder}/config/policy.yaml
+keys_dir: {folder}/config/keys
+state_dir: {folder}/state
+recordings_dir: {recordings}
+evidence_dir: {folder}/evidence
+keys:
+  host: {folder}/keys/host
+  inner: {folder}/keys/inner
+  user_ca: {folder}/keys/user_ca
+  log: {folder}/keys/log
+recipients: {folder}/config/recipients
+min_free: {min_free}
+events: {folder}/events.jsonl
+libexec_dir: {bin_dir}
+pam: {{ service: bastion, confdir: {folder}/pam.d }}
+source_address: auto
+uids: {{ signer: {uid}, recorder: {uid_recorder}, pam: {uid_pam}, dial: {uid_dial},
+        sessions_first: {uid_sessions}, sessions_count: 1000 }}
+limits: {{ max_connections: 400, per_source: 400, startups: 200 }}
+{times}"""
+
+PAM = """\
+auth     requisite  pam_oath.so usersfile={folder}/oath/users window=1 digits=6
+account  required   pam_permit.so
+"""
+
+
+def write(path, text, mode=0o644):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, mode)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class Gateway:
+    """Everything of the bastion in FOLDER: keys, people, policy, config, and the running daemon.
+
+    settings: values of CONFIG that a test wants different: recordings, min_free, times.
+    """
+
+    def __init__(self, folder, network, bin_dir, settings=None):
+        self.folder, self.network, self.bin_dir = folder, network, bin_dir
+        self.settings = dict(settings or {})
+        self.people, self.machines = ["alice"], ["deploy-bot"]
+        self.hosts = {"node1": network.node_ip}
+        self.first_uid = FIRST_UID + network.index * UIDS_PER_LAB
+        self.daemon = None
+        self.config = self.path("config", "bastiond.yaml")
+        self.policy = self.path("config", "policy.yaml")
+        self.log = self.path("bastiond.log")
+        self.events = self.path("events.jsonl")
+        self.recordings = self.settings.get("recordings", self.path("recordings"))
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def program(self, name):
+        path = os.path.join(self.bin_dir, name)
+        if not os.access(path, os.X_OK):
+            raise LabError(f"{path} is missing: build it first (cmake --preset release && cmake --build --preset release)")
+        return path
+
+    def bastion(self, *words, check=True, **options):
+        """The operator's command line."""
+        return run(self.program("bastion"), *words, check=check, **options)
+
+    def prepare(self, node):
+        for name, mode in (("config", 0o755), ("config/keys", 0o755), ("keys", 0o700), ("state", 0o700), ("oath", 0o700),
+                           ("evidence", 0o755)):
+            os.makedirs(self.path(name), exist_ok=True)
+            os.chmod(self.path(name), mode)
+        os.chown(self.path("oath"), self.first_uid + 3, self.first_uid + 3)  # bastion-pam rewrites its users file
+        os.makedirs(self.recordings, exist_ok=True)
+        self._make_keys()
+        self._make_identity()
+        write(self.path("pam.d", "bastion"), PAM.format(folder=self.folder))
+        self.write_names()
+        write(self.path("config", "targets.known_hosts"), f"node1 {node.host_key()}\n")
+        write(self.policy, self.policy_text())
+        write(self.config, self.config_text())
+        for name in self.people:
+            self.add_person(name)
+        for name in self.machines:
+            self.add_person(name, factor=False)
+
+    def _make_keys(self):
+        for name in ("host", "inner", "user_ca", "log"):
+            if not os.path.exists(self.path("keys", name)):
+                run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab {name}", "-f", self.path("keys", name))
+
+    def _make_identity(self):
+        """The security team's key. It lies beside the lab only because one person plays all parts here."""
+        identity = self.path("identity.txt")
+        if not os.path.exists(identity):
+            run("age-keygen", "-o", identity)
+        os.chmod(identity, 0o600)
+        write(self.path("config", "recipients"), run("age-keygen", "-y", identity).stdout)
+
+    def add_person(self, name, factor=True):
+        """A key pair in FOLDER/NAME, the public half in keys/NAME, and a one-time code secret."""
+        key = self.path(name)
+        if not os.path.exists(key):
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@lab", "-f", key)
+        write(self.path("config", "keys", name), read(key + ".pub"))
+        if factor:
+            self._enrol(name)
+
+    def _enrol(self, name):
+        users = self.path("oath", "users")
+        with open(os.open(users, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="ascii") as file:
+            file.write(f"HOTP/T30/6 {name} - {os.urandom(20).hex()}\n")
+        os.chown(users, self.first_uid + 3, self.first_uid + 3)
+
+    def policy_text(self):
+        return POLICY.format(people=", ".join(self.people), machines=", ".join(self.machines),
+                             hosts=", ".join(self.hosts), user_net=self.network.user_net,
+                             private_net=self.network.private_net, user_ip=self.network.user_ip)
+
+    def config_text(self):
+        uid = self.first_uid
+        times = self.settings.get("times")
+        return CONFIG.format(folder=self.folder, bastion_ip=self.network.bastion_ip, port=PORT,
+                             recordings=self.recordings, min_free=self.settings.get("min_free", "64MiB"),
+                             bin_dir=self.bin_dir, uid=uid, uid_recorder=uid + 1, uid_dial=uid + 2,
+                             uid_pam=uid + 3, uid_sessions=uid + 100, times=f"times: {times}\n" if times else "")
+
+    def write_names(self):
+        """What the bastion's resolver knows. Written in place: the daemon's /etc/hosts is this very file."""
+        lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in self.hosts.items())]
+        write(self.path("names", "hosts"), "\n".join(lines) + "\n")
+        # Nobody answers there, so a name that is not in the file is unknown at once.
+        write(self.path("names", "resolv.conf"), f"nameserver {self.network.egress_ip}\noptions timeout:1 attempts:1\n")
+        write(self.path("names", "nsswitch.conf"), "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n")
+
+    def start(self):
+        program = self.program("bastiond")
+        before = os.path.getsize(self.log) if os.path.exists(self.log) else 0
+        environment = {key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")}
+        environment.update(PATH=os.environ["PATH"], LANG="C.UTF-8")
+        _child, self.daemon = processes.spawn(
+            ["nsenter", f"--net=/run/netns/{self.network.bastion}", "unshare", "--mount", "--", "/bin/sh",
+             os.path.join(HERE, "bastion_init.sh"), self.path("names"), program, "--config", self.config],
+            self.log, environment)
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and processes.is_running(self.daemon):
+            if self.network.wait_for_port(PORT, 0.05, self.network.bastion):
+                return self.daemon
+        self.stop()
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            log.seek(before)
+            raise LabError(f"bastiond did not start:\n{log.read()[-4000:]}")
+
+    def stop(self):
+        """Ends the daemon and all that it started. Returns the processes that had to be killed."""
+        leftovers = processes.end(self.daemon) if self.daemon else []
+        orphans = processes.mentioning(self.folder + "/keys/") + processes.mentioning(self.folder + "/evidence")
+        orphans = [entry for entry in orphans if self._is_ours(entry)]
+        for left in processes.wait_gone(orphans, 10):
+            processes.send(left, signal.SIGKILL)
+            leftovers.append(left)
+        self.daemon = None
+        return leftovers
+
+    def _is_ours(self, entry):
+        try:
+            return os.path.dirname(os.readlink(f"/proc/{entry['pid']}/exe")) == os.path.realpath(self.bin_dir)
+        except OSError:
+            return False
+
+    def reload(self):
+        processes.send(self.daemon, signal.SIGHUP)
