@@ -1,15 +1,18 @@
 #include "crypto/public_key.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "library.h"
+
+/* As in library.h: OpenSSL has a type of this name. */
+#define ERR_STATE openssl_err_state
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/param_build.h>
+#undef ERR_STATE
 
 /* RSA-16384, the largest key that keys/blob.h accepts. */
 enum { RSA_MODULUS_MAX_BYTES = 2048 };
@@ -68,6 +71,7 @@ static enum err refused(enum err err)
 
 static enum err key_from(const char *kind, OSSL_PARAM *params, EVP_PKEY **ret_key)
 {
+    (void)crypto_library(); /* before OpenSSL would read openssl.cnf */
     OWNED(free_key_context) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
     if (context == NULL || EVP_PKEY_fromdata_init(context) != 1) {
         return refused(ERR_LIBRARY);

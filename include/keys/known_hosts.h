@@ -1,0 +1,34 @@
+/* The host keys that a target may show: a file in the format of sshd(8) "SSH_KNOWN_HOSTS FILE FORMAT". */
+#ifndef KEYS_KNOWN_HOSTS_H
+#define KEYS_KNOWN_HOSTS_H
+
+#include "keys/blob.h"
+#include "keys/complaints.h"
+
+enum {
+    KEYS_KNOWN_HOSTS_FILE_BYTES = 4194304, /* about 30,000 hosts */
+    KEYS_HOST_KEYS_MAX = 16, /* one host with more kinds of keys than sshd has is a mistake in the file */
+};
+
+/** 66 KiB: keep it on the heap or static, not on a small stack. {0} is empty. */
+struct keys_host_keys {
+    unsigned count;
+    struct keys_blob blobs[KEYS_HOST_KEYS_MAX];
+    unsigned dropped_count;        /* further keys of this host that did not fit */
+    unsigned revoked_count;        /* keys of this host that a @revoked line took away */
+    unsigned cert_authority_count; /* @cert-authority lines for this host: not used (yet), so that a message
+                                      can say so */
+};
+
+/** Collect the accepted keys of `host` on `port`: exact names, "*" and "?", "!name", "[name]:port", hashed
+ * names. With a port other than 22 only "[name]:port" counts, as in ssh(1). A key in a @revoked line is never
+ * accepted, for whatever host that line is: stricter than ssh(1), where the line must match the host.
+ *  @param host        name or address as it was asked for; compared without regard to case
+ *  @param complaints  gets every line that cannot be used
+ *  @return ERR_NOT_FOUND when no key is accepted (the counts in `ret_keys` are valid then); ERR_TOO_LARGE
+ * over 4 MiB; ERR_MALFORMED for a host that is none. */
+MUST_CHECK enum err keys_known_hosts_find(struct cursor file, const char *host, uint16_t port,
+                                          struct keys_host_keys *ret_keys,
+                                          struct keys_complaints *complaints);
+
+#endif
