@@ -1,0 +1,139 @@
+/* The records of one access: what the session tells the recorder, what a recording holds, what a player
+ * reads.
+ *
+ * One record is { u32 body length | u8 kind | u8 zero | u16 zero | u32 channel | body }, big endian. The
+ * session writes records one after another into its pipe, the recorder copies whole records into frames, and
+ * the reader gives them back with the time at which they arrived. Source: docs/formats/record_stream.md. */
+#ifndef RECORD_STREAM_H
+#define RECORD_STREAM_H
+
+#include "base/cursor.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/writer.h"
+
+enum record_kind {
+    RECORD_NONE = 0,
+    RECORD_TERMINAL_OUT = 1,  /* bytes that the target's terminal showed */
+    RECORD_STDOUT = 2,        /* bytes of an exec */
+    RECORD_STDERR = 3,        /* bytes of an exec or terminal */
+    RECORD_STDIN = 4,         /* bytes that the engineer sent; only where the policy asks for them */
+    RECORD_PTY = 5,           /* a terminal was asked for */
+    RECORD_RESIZE = 6,        /* its size changed */
+    RECORD_SHELL = 7,         /* a login shell was asked for; no body */
+    RECORD_EXEC = 8,          /* a command was asked for */
+    RECORD_SUBSYSTEM = 9,     /* such as "sftp" */
+    RECORD_ENV = 10,          /* an environment variable */
+    RECORD_SIGNAL = 11,       /* the engineer sent a signal */
+    RECORD_EXIT_STATUS = 12,  /* the target's process ended by itself */
+    RECORD_EXIT_SIGNAL = 13,  /* or by a signal */
+    RECORD_CHANNEL_OPEN = 14, /* a channel was confirmed by the target */
+    RECORD_CHANNEL_CLOSE = 15,
+    RECORD_STREAM_TOTAL =
+        16,              /* the end of one stream: how much of it there was, how much was kept, its SHA-256 */
+    RECORD_REFUSED = 17, /* the gate said no */
+    RECORD_TARGET_LOGIN = 18, /* the bastion is logged in at the target */
+    RECORD_NOTE = 19,         /* a sentence for who reads the recording */
+    RECORD_END = 20,          /* the last record of a clean session; without it the session was lost */
+    RECORD_KIND_COUNT
+};
+
+enum {
+    RECORD_HEADER_BYTES = 12,
+    RECORD_LARGEST_BYTES = RECORD_HEADER_BYTES + LIMIT_RECORD_BODY_BYTES,
+    /* Longer strings are cut by the writing functions, so that no input of an engineer can make a malformed
+     * stream. A session that must not lose a byte of a command refuses longer ones before. */
+    RECORD_STRING_BYTES = 65000,
+    RECORD_NAME_BYTES = 256, /* the same for strings that another string follows */
+};
+#define RECORD_WHOLE_ACCESS UINT32_MAX /* the channel of records that belong to no channel */
+#define RECORD_NO_STATUS UINT32_MAX    /* RECORD_END: no exit status is known */
+
+/** "terminal_out" and so on, as text and JSON name the kinds; "unknown" for other numbers. */
+const char *record_kind_name(unsigned kind);
+
+/* Writing. Each call appends whole records; ask the writer once, at the end, whether all of them fitted. */
+
+/** Bytes of kind TERMINAL_OUT, STDOUT, STDERR or STDIN; over 64 KiB they become several records. */
+void record_write_bytes(struct writer *out, enum record_kind kind, uint32_t channel, struct cursor bytes);
+/** A NUL in a text becomes "?". */
+void record_write_pty(struct writer *out, uint32_t channel, struct cursor term, uint32_t cols, uint32_t rows);
+void record_write_resize(struct writer *out, uint32_t channel, uint32_t cols, uint32_t rows);
+void record_write_shell(struct writer *out, uint32_t channel);
+void record_write_exec(struct writer *out, uint32_t channel, struct cursor command);
+void record_write_subsystem(struct writer *out, uint32_t channel, struct cursor name);
+void record_write_env(struct writer *out, uint32_t channel, struct cursor name, struct cursor value);
+void record_write_signal(struct writer *out, uint32_t channel, struct cursor name);
+void record_write_exit_status(struct writer *out, uint32_t channel, uint32_t status);
+void record_write_exit_signal(struct writer *out, uint32_t channel, struct cursor name, bool has_core,
+                              struct cursor message);
+void record_write_channel_open(struct writer *out, uint32_t channel, struct cursor type);
+void record_write_channel_close(struct writer *out, uint32_t channel, uint64_t to_target_bytes,
+                                uint64_t from_target_bytes);
+/** @param kind  the kind of the stream that ended: STDOUT, STDERR or STDIN */
+void record_write_stream_total(struct writer *out, uint32_t channel, enum record_kind kind,
+                               uint64_t seen_bytes, uint64_t kept_bytes, const uint8_t sha256[static 32]);
+void record_write_refused(struct writer *out, uint32_t channel, struct cursor what, struct cursor reason);
+void record_write_target_login(struct writer *out, struct cursor account, struct cursor fingerprint);
+void record_write_note(struct writer *out, uint32_t channel, struct cursor sentence);
+void record_write_end(struct writer *out, uint32_t exit_status, struct cursor reason);
+
+/* Reading. */
+
+/** One record, its body not yet read. Borrowed. */
+struct record {
+    uint32_t channel;
+    uint8_t kind; /* enum record_kind, or a number that this version does not know */
+    struct cursor body;
+};
+/** Take the next record.
+ *  @return ERR_TRUNCATED until all of it is there (then `in` has not moved); ERR_TOO_LARGE, ERR_MALFORMED as
+ *          soon as the header shows it. A kind that is not known is no error here. */
+MUST_CHECK enum err record_next(struct cursor *in, struct record *ret_record);
+
+/** The body of one record, by kind. Texts have no NUL; strings are bytes. All borrowed from the body. */
+struct record_body {
+    enum record_kind kind;
+    union {
+        struct cursor bytes; /* TERMINAL_OUT, STDOUT, STDERR, STDIN */
+        struct {
+            struct cursor term; /* empty for RESIZE */
+            uint32_t cols, rows;
+        } pty;              /* PTY, RESIZE */
+        struct cursor text; /* EXEC, SUBSYSTEM, SIGNAL, CHANNEL_OPEN, NOTE */
+        struct {
+            struct cursor name, value;
+        } env;
+        uint32_t exit_status;
+        struct {
+            struct cursor name, message;
+            bool has_core;
+        } exit_signal;
+        struct {
+            uint64_t to_target_bytes, from_target_bytes;
+        } channel_close;
+        struct {
+            enum record_kind kind;
+            uint64_t seen_bytes, kept_bytes;
+            struct cursor sha256; /* 32 bytes */
+        } stream_total;
+        struct {
+            struct cursor what, reason;
+        } refused;
+        struct {
+            struct cursor account, fingerprint;
+        } target_login;
+        struct {
+            uint32_t exit_status; /* or RECORD_NO_STATUS */
+            struct cursor reason;
+        } end;
+    };
+};
+/** @return ERR_NOT_FOUND for a kind that is not known: skip it; ERR_MALFORMED, ERR_TRUNCATED, ERR_TOO_LARGE
+ * when the body is not what its kind says. */
+MUST_CHECK enum err record_body_read(const struct record *record, struct record_body *ret_body);
+
+/* Recorder -> session: u64 each time more of the stream is durable. */
+enum { RECORD_DURABLE_BYTES = 8 };
+
+#endif
