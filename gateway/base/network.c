@@ -130,11 +130,9 @@ const char *network_is_forbidden(const struct network *network)
         {"::ffff:0:0/96 (IPv4 in IPv6; write the IPv4 network)", {6, 96, {[10] = 0xff, [11] = 0xff}}},
         {"fe80::/10 (link-local)", {6, 10, {0xfe, 0x80}}},
         {"ff00::/8 (multicast)", {6, 8, {0xff}}},
-        {"fd00:ec2::254 (cloud metadata)",
-         {6, 128, {0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}}},
+        {"fd00:ec2::254 (cloud metadata)", {6, 128, {0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}}},
         /* RFC 6052: a NAT64 gateway turns these into the IPv4 addresses above. */
-        {"64:ff9b::127.0.0.0/104 (loopback behind NAT64)",
-         {6, 104, {0, 0x64, 0xff, 0x9b, [12] = 127}}},
+        {"64:ff9b::127.0.0.0/104 (loopback behind NAT64)", {6, 104, {0, 0x64, 0xff, 0x9b, [12] = 127}}},
         {"64:ff9b::169.254.0.0/112 (cloud metadata behind NAT64)",
          {6, 112, {0, 0x64, 0xff, 0x9b, [12] = 169, [13] = 254}}},
     };

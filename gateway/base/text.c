@@ -160,9 +160,11 @@ bool text_is_account(struct cursor name)
            is_made_of(name, "._-");
 }
 
-/* The length of one valid UTF-8 sequence at the front (RFC 3629 section 4), or 0. */
-static size_t utf8_len(struct cursor in)
+size_t text_utf8(struct cursor in, uint32_t *ret_point)
 {
+    if (in.at == in.end) {
+        return 0;
+    }
     uint8_t lead = *in.at;
     size_t len = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
     if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || cursor_len(&in) < len) {
@@ -177,7 +179,11 @@ static size_t utf8_len(struct cursor in)
     }
     bool is_overlong = (len == 3 && point < 0x800) || (len == 4 && point < 0x10000);
     bool is_surrogate = point >= 0xd800 && point <= 0xdfff;
-    return is_overlong || is_surrogate || point > 0x10ffff ? 0 : len;
+    if (is_overlong || is_surrogate || point > 0x10ffff) {
+        return 0;
+    }
+    *ret_point = point;
+    return len;
 }
 
 static bool is_harmless(struct cursor sequence)
@@ -207,7 +213,8 @@ void text_printable(struct cursor bytes, char *ret_text, size_t size_bytes)
     struct cursor out = cursor_of(ret_text, size_bytes - sizeof CUT);
     size_t used = 0;
     while (bytes.at != bytes.end) {
-        size_t len = utf8_len(bytes);
+        uint32_t point = 0;
+        size_t len = text_utf8(bytes, &point);
         struct cursor sequence = {bytes.at, bytes.at + (len == 0 ? 1 : len)};
         bool is_shown = len > 0 && is_harmless(sequence);
         size_t needed = is_shown ? len : 1;

@@ -17,16 +17,16 @@ struct network {
 
 /** A numeric IPv4 (four decimal parts) or IPv6 address, no zone. @return ERR_MALFORMED. */
 MUST_CHECK enum err network_address(struct cursor text, struct network *ret);
-/** "10.20.0.0/16", "fd00::/8", or one address. @return ERR_MALFORMED; ERR_MISMATCH when bits behind the prefix
- *  are set. */
+/** "10.20.0.0/16", "fd00::/8", or one address. @return ERR_MALFORMED; ERR_MISMATCH when bits behind the
+ * prefix are set. */
 MUST_CHECK enum err network_parse(struct cursor text, struct network *ret);
 /** @param bytes 4 or 16 bytes. @return ERR_MALFORMED for any other length. */
 MUST_CHECK enum err network_of_bytes(struct cursor bytes, struct network *ret);
 /** `inner` lies wholly in `outer`. */
 bool network_contains(const struct network *outer, const struct network *inner);
 bool network_overlaps(const struct network *a, const struct network *b);
-/** Why no target may have an address in `network` (loopback, link-local, cloud metadata, multicast, ...), as the
- *  name of what it overlaps; NULL when it overlaps nothing of that kind. */
+/** Why no target may have an address in `network` (loopback, link-local, cloud metadata, multicast, ...), as
+ * the name of what it overlaps; NULL when it overlaps nothing of that kind. */
 const char *network_is_forbidden(const struct network *network);
 
 enum { NETWORK_TEXT_BYTES = 64 };

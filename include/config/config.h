@@ -1,5 +1,5 @@
-/* The gateway's own configuration: paths, users, limits, times. config/bastiond.yaml is the commented example.
- * Whoever may log in where is not here but in the policy. */
+/* The gateway's own configuration: paths, users, limits, times. config/bastiond.yaml is the commented
+ * example. Whoever may log in where is not here but in the policy. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -41,9 +41,9 @@ struct gateway_config {
     char state_dir[CONFIG_PATH_BYTES];       /* /var/lib/bastion */
     char recordings_dir[CONFIG_PATH_BYTES];  /* /var/lib/bastion/recordings */
     char evidence_dir[CONFIG_PATH_BYTES];    /* /var/lib/bastion/evidence */
-    char recipients[CONFIG_PATH_BYTES];      /* /etc/bastion/recipients: age public keys of the security team */
-    char events[CONFIG_PATH_BYTES];          /* /var/log/bastion/events.jsonl */
-    char libexec_dir[CONFIG_PATH_BYTES];     /* "": the folder of the running daemon */
+    char recipients[CONFIG_PATH_BYTES];  /* /etc/bastion/recipients: age public keys of the security team */
+    char events[CONFIG_PATH_BYTES];      /* /var/log/bastion/events.jsonl */
+    char libexec_dir[CONFIG_PATH_BYTES]; /* "": the folder of the running daemon */
 
     struct {
         char host[CONFIG_PATH_BYTES];    /* /etc/bastion/private/host_key */

@@ -3,7 +3,8 @@
 #define POLICY_COMMAND_H
 
 /** @param argv  "policy", then the words behind it. Prints to stdout and stderr.
- *  @return the exit status: 0 valid or allowed, 1 denied, 2 wrong usage, 3 the file is invalid or unreadable. */
+ *  @return the exit status: 0 valid or allowed, 1 denied, 2 wrong usage, 3 the file is invalid or unreadable.
+ */
 int policy_command(int argc, char **argv);
 
 #endif

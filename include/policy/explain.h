@@ -1,6 +1,6 @@
-/* Why the policy says what it says: every rule that concerns the person or the target, and what stood in its way.
- * Written for clarity, not speed, and without the indexes that policy_decide() uses: the tests hold one against the
- * other. */
+/* Why the policy says what it says: every rule that concerns the person or the target, and what stood in its
+ * way. Written for clarity, not speed, and without the indexes that policy_decide() uses: the tests hold one
+ * against the other. */
 #ifndef POLICY_EXPLAIN_H
 #define POLICY_EXPLAIN_H
 
@@ -37,7 +37,7 @@ struct policy_explanation {
 };
 
 /** Tells `each` about every rule and `never` entry that concerns the person or the target, in file order. */
-void policy_explain(const struct policy *policy, const struct policy_request *request, policy_explain_each *each,
-                    void *context, struct policy_explanation *ret);
+void policy_explain(const struct policy *policy, const struct policy_request *request,
+                    policy_explain_each *each, void *context, struct policy_explanation *ret);
 
 #endif

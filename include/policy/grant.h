@@ -1,5 +1,5 @@
-/* What one access may do: the value that the monitor computes from the policy and the session enforces. It knows
- * nothing of people, rules or files, so that the session can hold it without the policy. */
+/* What one access may do: the value that the monitor computes from the policy and the session enforces. It
+ * knows nothing of people, rules or files, so that the session can hold it without the policy. */
 #ifndef POLICY_GRANT_H
 #define POLICY_GRANT_H
 
@@ -17,8 +17,8 @@ enum {
     GRANT_RULE_BYTES = 192,      /* rule ids, comma-separated, and a NUL */
     GRANT_PATTERNS_BYTES = 8192, /* fits with the rest of TARGET_GRANTED into one message */
     GRANT_PATTERN_WORDS = 32,
-    GRANT_WORD_BYTES = 255,      /* longest word of a pattern */
-    GRANT_COMMAND_BYTES = 4096,  /* longest command that is held against patterns */
+    GRANT_WORD_BYTES = 255,                        /* longest word of a pattern */
+    GRANT_COMMAND_BYTES = 4096,                    /* longest command that is held against patterns */
     GRANT_WIRE_BYTES = GRANT_PATTERNS_BYTES + 512, /* most that grant_write() writes */
 };
 
@@ -28,12 +28,13 @@ struct policy_grant {
     enum grant_exec exec;
     enum grant_sftp sftp;
     bool agent, x11, forward, remote_forward;
-    bool record_input;              /* record what is typed (and stdin of commands) */
-    uint64_t exec_record_cap_bytes; /* per stream of one command; what is over it is counted and hashed only */
-    uint32_t session_limit_s;       /* 0: none */
-    uint32_t idle_limit_s;          /* 0: none */
-    uint16_t channels;              /* open at once */
-    char rule[GRANT_RULE_BYTES];    /* the rules that gave something, in the order of the file */
+    bool record_input; /* record what is typed (and stdin of commands) */
+    uint64_t
+        exec_record_cap_bytes;   /* per stream of one command; what is over it is counted and hashed only */
+    uint32_t session_limit_s;    /* 0: none */
+    uint32_t idle_limit_s;       /* 0: none */
+    uint16_t channels;           /* open at once */
+    char rule[GRANT_RULE_BYTES]; /* the rules that gave something, in the order of the file */
     /* Repeated { u8 words, word as string ... }, read with grant_pattern(). */
     uint16_t patterns_len_bytes;
     uint8_t patterns[GRANT_PATTERNS_BYTES];
@@ -51,16 +52,16 @@ MUST_CHECK enum err grant_read(struct cursor *in, struct policy_grant *ret);
  *  @param words  1..GRANT_PATTERN_WORDS texts that are valid by grant_check_word()
  *  @return ERR_TOO_LARGE when there is no room; then nothing was added. */
 MUST_CHECK enum err grant_add_pattern(struct policy_grant *grant, const struct cursor *words, size_t count);
-/** One word of a pattern: a literal, `*` for any one word, or `prefix*`. The first word of a pattern names the
- *  program and must be a literal.
+/** One word of a pattern: a literal, `*` for any one word, or `prefix*`. The first word of a pattern names
+ * the program and must be a literal.
  *  @return NULL, or why the word cannot be one (a sentence fragment). */
 const char *grant_check_word(struct cursor word, bool is_first);
 
 /**
- * May this command run? GRANT_EXEC_ANY allows every text. GRANT_EXEC_LISTED splits at spaces and compares word by
- * word; a command with anything that a shell could read as more than words is refused. A wildcard never stands for a
- * word that begins with "-" unless the pattern says so (`-*`), nor for one with a ".." step.
- * The target's login shell still interprets the text: docs/policy.md, "Commands".
+ * May this command run? GRANT_EXEC_ANY allows every text. GRANT_EXEC_LISTED splits at spaces and compares
+ * word by word; a command with anything that a shell could read as more than words is refused. A wildcard
+ * never stands for a word that begins with "-" unless the pattern says so (`-*`), nor for one with a ".."
+ * step. The target's login shell still interprets the text: docs/policy.md, "Commands".
  * @param ret_reason  on false: a constant sentence fragment for the engineer
  */
 bool grant_allows_exec(const struct policy_grant *grant, struct cursor command, const char **ret_reason);

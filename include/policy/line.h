@@ -8,7 +8,7 @@
 struct policy_line {
     enum policy_action action;
     char host[LIMIT_HOST_BYTES];
-    uint16_t port; /* 22 when the line names none */
+    uint16_t port;                     /* 22 when the line names none */
     char account[LIMIT_ACCOUNT_BYTES]; /* "" when the line names none */
     struct cursor command;             /* borrowed from the text */
 };

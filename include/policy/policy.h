@@ -1,5 +1,5 @@
-/* The policy: who may reach what, as whom, to do what, and when. Loading is pure (bytes in, snapshot out); deciding
- * reads the snapshot only. The language is described in docs/policy.md. */
+/* The policy: who may reach what, as whom, to do what, and when. Loading is pure (bytes in, snapshot out);
+ * deciding reads the snapshot only. The language is described in docs/policy.md. */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
@@ -68,7 +68,7 @@ struct policy_request {
     const char *from; /* numeric address of the engineer's client */
     const char *host; /* as asked for; compared without regard to case */
     uint16_t port;
-    const char *account; /* "" = any, for the first step */
+    const char *account;                /* "" = any, for the first step */
     const struct policy_factor *factor; /* NULL: none */
     enum policy_action action;
     struct cursor command; /* for POLICY_EXEC */
@@ -96,11 +96,13 @@ struct policy_decision {
  * With an action other than POLICY_ANY the verdict is about that action; the grant is still the whole union.
  * Whatever is unclear (unknown person, address that is no address, ...) is denied.
  */
-void policy_decide(const struct policy *policy, const struct policy_request *request, struct policy_decision *ret);
+void policy_decide(const struct policy *policy, const struct policy_request *request,
+                   struct policy_decision *ret);
 
 struct policy_person {
     bool is_machine;        /* no second factor is ever asked */
-    uint64_t max_mfa_age_s; /* the longest age of a factor that any rule for this person accepts; 8 h when none says */
+    uint64_t max_mfa_age_s; /* the longest age of a factor that any rule for this person accepts; 8 h when
+                               none says */
     uint16_t connections;   /* open at once (defaults.limits.connections_per_person) */
     uint16_t channels;      /* accesses at once on one connection (defaults.limits.channels_per_connection) */
 };
@@ -110,10 +112,10 @@ MUST_CHECK enum err policy_person(const struct policy *policy, const char *perso
 enum policy_target_kind { POLICY_TARGET_SSH = 1 };
 struct policy_target {
     enum policy_target_kind kind;
-    const char *name;        /* borrowed from the policy, as all pointers here */
+    const char *name;               /* borrowed from the policy, as all pointers here */
     const struct network *networks; /* after resolution every address must lie in one of them */
-    size_t network_count;    /* 1..POLICY_NETWORKS_MAX */
-    const char *known_hosts; /* a file name without folder, beside the policy */
+    size_t network_count;           /* 1..POLICY_NETWORKS_MAX */
+    const char *known_hosts;        /* a file name without folder, beside the policy */
 };
 /** @return ERR_NOT_FOUND when no target lists host:port. */
 MUST_CHECK enum err policy_target(const struct policy *policy, const char *host, uint16_t port,

@@ -1,6 +1,6 @@
-/* A YAML file as a tree with positions: maps, lists and texts, and nothing else of YAML. Anchors, aliases, tags,
- * directives, several documents, repeated keys, keys that are no text, and characters that hide or change what a
- * reader sees are errors. Scalars stay texts: who reads one says what type it has. */
+/* A YAML file as a tree with positions: maps, lists and texts, and nothing else of YAML. Anchors, aliases,
+ * tags, directives, several documents, repeated keys, keys that are no text, and characters that hide or
+ * change what a reader sees are errors. Scalars stay texts: who reads one says what type it has. */
 #ifndef YAML_DOCUMENT_H
 #define YAML_DOCUMENT_H
 
@@ -12,7 +12,7 @@ enum {
     YAML_FILE_BYTES = 8 << 20, /* a policy of 10,000 people and 5,000 rules is about 1 MiB */
     YAML_DEPTH = 16,           /* the deepest place of a policy is 6 */
     YAML_NODES = 500000,
-    YAML_TEXT_BYTES = 4096,    /* one scalar */
+    YAML_TEXT_BYTES = 4096, /* one scalar */
 };
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
@@ -35,7 +35,8 @@ struct yaml_document;
  * @param ret     OWNED by the caller, yaml_document_free()
  * @return ERR_MALFORMED or ERR_TOO_LARGE with at least one error in the report; ERR_MEMORY.
  */
-MUST_CHECK enum err yaml_document_read(struct cursor bytes, struct yaml_report *report, struct yaml_document **ret);
+MUST_CHECK enum err yaml_document_read(struct cursor bytes, struct yaml_report *report,
+                                       struct yaml_document **ret);
 void yaml_document_free(struct yaml_document *document);
 /** Always a map; borrowed from the document. */
 const struct yaml_node *yaml_document_root(const struct yaml_document *document);

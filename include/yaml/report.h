@@ -12,12 +12,12 @@ enum {
 
 struct yaml_finding {
     bool is_warning;
-    unsigned line, column; /* from 1; 0 when the finding is about the file as a whole */
+    unsigned line, column;            /* from 1; 0 when the finding is about the file as a whole */
     char message[YAML_MESSAGE_BYTES]; /* printable */
 };
 /** {0} is empty. */
 struct yaml_report {
-    char file_name[256]; /* as the caller named it, printable */
+    char file_name[256];                                 /* as the caller named it, printable */
     struct yaml_finding findings[2 * YAML_FINDINGS_MAX]; /* in the order found */
     size_t count;
     size_t error_count, warning_count; /* also those that were not kept */
@@ -31,7 +31,9 @@ void yaml_report_warning(struct yaml_report *report, unsigned line, unsigned col
     __attribute__((format(printf, 4, 5)));
 
 enum { YAML_LINE_BYTES = 640 };
-/** "file:line:column: message" of one finding ("warning: " before the message of a warning). Returns `text`. */
-const char *yaml_report_line(const struct yaml_report *report, size_t index, char text[static YAML_LINE_BYTES]);
+/** "file:line:column: message" of one finding ("warning: " before the message of a warning). Returns `text`.
+ */
+const char *yaml_report_line(const struct yaml_report *report, size_t index,
+                             char text[static YAML_LINE_BYTES]);
 
 #endif

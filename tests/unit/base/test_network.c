@@ -59,11 +59,16 @@ static void network_contains_only_what_lies_inside(void **state)
         const char *outer, *inner;
         bool contains, overlaps;
     } ROWS[] = {
-        {"10.20.0.0/16", "10.20.255.255", true, true}, {"10.20.0.0/16", "10.21.0.0", false, false},
-        {"10.20.0.0/15", "10.21.0.0/16", true, true},  {"10.21.0.0/16", "10.20.0.0/15", false, true},
-        {"0.0.0.0/0", "255.255.255.255", true, true},  {"0.0.0.0/0", "::1", false, false},
-        {"::/0", "10.0.0.1", false, false},            {"fd00::/9", "fd80::", false, false},
-        {"fd00::/9", "fd7f:ffff::", true, true},       {"10.0.0.1", "::ffff:10.0.0.1", true, true},
+        {"10.20.0.0/16", "10.20.255.255", true, true},
+        {"10.20.0.0/16", "10.21.0.0", false, false},
+        {"10.20.0.0/15", "10.21.0.0/16", true, true},
+        {"10.21.0.0/16", "10.20.0.0/15", false, true},
+        {"0.0.0.0/0", "255.255.255.255", true, true},
+        {"0.0.0.0/0", "::1", false, false},
+        {"::/0", "10.0.0.1", false, false},
+        {"fd00::/9", "fd80::", false, false},
+        {"fd00::/9", "fd7f:ffff::", true, true},
+        {"10.0.0.1", "::ffff:10.0.0.1", true, true},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct network outer = parsed(ROWS[i].outer);
@@ -81,14 +86,30 @@ static void network_forbidden_ones_are_named(void **state)
         const char *text;
         bool is_forbidden;
     } ROWS[] = {
-        {"127.0.0.1", true},       {"169.254.169.254", true},  {"168.0.0.0/5", true},
-        {"0.0.0.0/0", true},       {"0.0.0.0", true},          {"255.255.255.255", true},
-        {"239.1.1.1", true},       {"::1", true},              {"::", true},
-        {"fe80::1", true},         {"fd00:ec2::254", true},    {"fd00::/8", true},
-        {"ff02::1", true},         {"::/0", true},             {"::ffff:169.254.169.254", true},
-        {"64:ff9b::a9fe:a9fe", true}, {"::fffe:0:0/95", true}, {"10.0.0.0/8", false},
-        {"172.16.0.0/12", false},  {"192.168.0.0/16", false},  {"fd00:1::/32", false},
-        {"2001:db8::/32", false},  {"100.64.0.0/10", false},   {"64:ff9b::a00:1", false},
+        {"127.0.0.1", true},
+        {"169.254.169.254", true},
+        {"168.0.0.0/5", true},
+        {"0.0.0.0/0", true},
+        {"0.0.0.0", true},
+        {"255.255.255.255", true},
+        {"239.1.1.1", true},
+        {"::1", true},
+        {"::", true},
+        {"fe80::1", true},
+        {"fd00:ec2::254", true},
+        {"fd00::/8", true},
+        {"ff02::1", true},
+        {"::/0", true},
+        {"::ffff:169.254.169.254", true},
+        {"64:ff9b::a9fe:a9fe", true},
+        {"::fffe:0:0/95", true},
+        {"10.0.0.0/8", false},
+        {"172.16.0.0/12", false},
+        {"192.168.0.0/16", false},
+        {"fd00:1::/32", false},
+        {"2001:db8::/32", false},
+        {"100.64.0.0/10", false},
+        {"64:ff9b::a00:1", false},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct network network = parsed(ROWS[i].text);
