@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# The gateway's whole story on one machine: demo.sh           plays it and takes everything away again
+#                                           demo.sh up DIR    leaves a lab running in DIR
+#                                           demo.sh down DIR  ends exactly what `up DIR` started
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(dirname "$here")
+bin=${BASTION_BIN:-$top/build/release/bin} # BASTION_BIN: programs built elsewhere; nothing is built then
+
+usage() {
+    cat <<'TEXT'
+usage: deploy/demo.sh            build, start a lab, play the story, verify the evidence, clean up
+       deploy/demo.sh up DIR     build, start a lab in the new folder DIR and leave it running
+       deploy/demo.sh down DIR   end that lab
+
+A lab is a bastion with two legs and behind it a private network with node1, a stock sshd, all in network namespaces.
+  ssh -F DIR/ssh_config node1 CMD            as the engineer alice; the one-time code is typed by DIR/otp
+  ssh -F DIR/ssh_config.machine node1 CMD    as the machine user deploy-bot: key only
+  DIR/otp alice                              her next valid code, for ssh -F DIR/ssh_config -J bastion ec2-user@node1
+  DIR/env                                    addresses, files and process numbers as KEY=VALUE
+Needs root. Ends non-zero where a step fails.
+TEXT
+}
+
+lab() { PYTHONPATH=$here python3 -B -m lab "$@"; }
+at_terminal() { PYTHONPATH=$here python3 -B -m lab.terminal "$@"; }
+
+build() {
+    [ -z "${BASTION_BIN:-}" ] || return 0
+    "$here/install_packages.sh" build demo
+    local log=$top/build/demo-build.log
+    mkdir -p "$top/build"
+    # One build at a time, also where several labs come up at once.
+    if ! (cd "$top" && flock 9 && cmake --preset release && cmake --build --preset release) >"$log" 2>&1 9>"$log.lock"; then
+        tail -n 40 "$log" >&2
+        echo "demo.sh: the build failed, all of its output is in $log" >&2
+        return 1
+    fi
+}
+
+number=0
+step() {
+    number=$((number + 1))
+    printf '\n\033[1m%d. %s\033[0m\n' "$number" "$1"
+    shift
+    for line in "$@"; do printf '   %s\n' "$line"; done
+}
+shown() { printf '\033[36m$ %s\033[0m\n' "$*" | sed "s#$dir#LAB#g"; }
+run() { # shows the command, then what it says
+    shown "$@"
+    "$@"
+}
+failed() {
+    printf '\ndemo.sh: step %d failed: %s\n' "$number" "$1" >&2
+    exit 1
+}
+must_refuse() { # must_refuse TEXT COMMAND...: the command fails, and says TEXT
+    local text=$1 said status=0
+    shift
+    shown "$@"
+    said=$("$@" 2>&1 </dev/null) || status=$?
+    printf '%s\n(exit status %d)\n' "$said" "$status"
+    [ "$status" != 0 ] || failed "this was not refused"
+    grep -qiE -- "$text" <<<"$said" || failed "it does not say why (looked for: $text)"
+}
+
+newest_session() { "$bin/bastion" sessions --config "$CONFIG" --identity "$AGE_IDENTITY" --json | "$here/lab/newest_session.py" "$1"; }
+
+story() {
+    dir=$(mktemp -d /tmp/bastion-demo.XXXXXX)
+    trap 'clean_up' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+
+    step "Build and start" \
+        "A private network in a network namespace holds node1, a stock sshd. The bastion has one leg in it and one leg here." \
+        "node1 trusts the bastion's user CA (TrustedUserCAKeys) and knows no keys and no passwords of people."
+    build
+    lab up "$dir/lab" --bin "$bin" || failed "the lab did not start"
+    dir=$dir/lab
+    # shellcheck disable=SC1091 # made by the lab
+    . "$dir/env"
+    echo "bastion at $BASTION_ADDRESS, node1 at $NODE1_ADDRESS behind it, bastiond is process $BASTIOND_PID"
+
+    step "node1 cannot be reached past the bastion"
+    must_refuse "no route|unreachable|timed out" \
+        ssh -F "$dir/ssh_config" -o ProxyCommand=none -o ConnectTimeout=5 "ec2-user@$NODE1_ADDRESS" hostname
+
+    step "A stolen key alone is not enough" "alice's key with a wrong code:"
+    wrong_code
+
+    step "alice works on node1" \
+        "An unmodified ssh, -J as always: her key, then the one-time code of her phone. Inside, node1 sees a certificate of two minutes."
+    shown "ssh -F $dir/ssh_config -J bastion ec2-user@node1"
+    at_terminal --when '[Cc]ode|OTP|[Oo]ne-time' --say-code "$dir/otp alice" \
+        --when '\$ $' --say 'hostname; id -un; cat orders.txt' \
+        --when 'shaft[^$]*\$ $' --say "printf '\\033[32mgreen\\033[0m from %s\\n' \"\$(hostname)\"" \
+        --when 'green.*from node1[^$]*\$ $' --say 'exit 7' \
+        -- ssh -F "$dir/ssh_config" -J bastion ec2-user@node1 && failed "exit status 7 was lost" || status=$?
+    [ "$status" = 7 ] || failed "the session ended with $status instead of 7"
+    echo "(exit status 7 arrived)"
+
+    step "The policy decides what, not only where" \
+        "As deploy she may look (uptime, df -h) and nothing else. The code was proven a moment ago: no second question."
+    run ssh -F "$dir/ssh_config" deploy@node1 uptime
+    must_refuse "policy|allow|denied|refused" ssh -F "$dir/ssh_config" deploy@node1 'uptime; cat /etc/shadow'
+    must_refuse "policy|allow|denied|refused" ssh -F "$dir/ssh_config" root@node1 id
+
+    step "A machine logs in with its key only, because its rule says so"
+    run ssh -F "$dir/ssh_config.machine" node1 'echo deployed as $(id -un) on $(hostname)'
+
+    step "The security team lists the sessions"
+    run "$bin/bastion" sessions --config "$CONFIG" --identity "$AGE_IDENTITY"
+
+    step "... and replays alice's" "Sealed for the security team's age key: the bastion itself cannot read it any more."
+    local session
+    session=$(newest_session shell)
+    run "$bin/bastion" replay --config "$CONFIG" --identity "$AGE_IDENTITY" --speed 8 --idle-limit 0.2 "$session" |
+        tee "$dir/replayed"
+    grep -q 'from node1' "$dir/replayed" || failed "the replay does not show what was on the screen"
+
+    step "The recordings prove themselves with public keys only"
+    run "$bin/bastion" verify --config "$CONFIG" --all
+
+    step "Someone changes one byte of a recording (here: of a copy)"
+    tamper "$session"
+
+    step "Everything ends"
+    lab down "$dir" || failed "the lab did not end"
+    printf '\nAll %d steps passed.\n' "$number"
+}
+
+wrong_code() {
+    local status=0
+    shown "ssh -F $dir/ssh_config -J bastion ec2-user@node1 hostname"
+    at_terminal --when '[Cc]ode|OTP|[Oo]ne-time' --say 000000 -- ssh -F "$dir/ssh_config" -o NumberOfPasswordPrompts=1 \
+        -J bastion ec2-user@node1 hostname >"$dir/wrong" 2>&1 || status=$?
+    cat "$dir/wrong"
+    echo "(exit status $status)"
+    [ "$status" != 0 ] || failed "a wrong code was accepted"
+    ! grep -q '^node1' "$dir/wrong" || failed "a wrong code reached node1"
+}
+
+tamper() {
+    local file
+    mkdir "$dir/copy"
+    cp -r "$RECORDINGS" "$EVIDENCE" "$dir/copy/"
+    file=$(find "$dir/copy" -name "$1.rec")
+    [ -n "$file" ] || failed "no recording file of session $1"
+    run "$bin/bastion" verify --log-key "$LOG_KEY_PUBLIC" --recordings "$dir/copy/recordings" \
+        --evidence "$dir/copy/evidence" --all || failed "the untouched copy does not verify"
+    "$here/lab/flip_byte.py" "$file"
+    must_refuse "$1" "$bin/bastion" verify --log-key "$LOG_KEY_PUBLIC" --recordings "$dir/copy/recordings" \
+        --evidence "$dir/copy/evidence" --all
+}
+
+clean_up() {
+    local status=$?
+    [ ! -e "$dir/lab.json" ] || lab down "$dir" || true
+    [ ! -e "$dir/lab/lab.json" ] || lab down "$dir/lab" || true
+    rm -rf "${dir%/lab}"
+    exit "$status"
+}
+
+case ${1:-} in
+    "") [ $# = 0 ] || { usage >&2; exit 2; }; story ;;
+    up) [ $# = 2 ] || { usage >&2; exit 2; }; build; lab up "$2" --bin "$bin" ;;
+    down) [ $# = 2 ] || { usage >&2; exit 2; }; lab down "$2" ;;
+    -h | --help) usage ;;
+    *) usage >&2; exit 2 ;;
+esac
