@@ -30,14 +30,14 @@ static void free_bytes(uint8_t **bytes)
     free(*bytes);
 }
 
-static enum err check_trusted(int fd, size_t max_bytes, size_t *ret_len_bytes)
+static enum err check_trusted(int fd, mode_t forbidden, size_t max_bytes, size_t *ret_len_bytes)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
         return ERR_SYSTEM;
     }
     bool is_owner_trusted = status.st_uid == 0 || status.st_uid == geteuid();
-    if (!S_ISREG(status.st_mode) || !is_owner_trusted || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    if (!S_ISREG(status.st_mode) || !is_owner_trusted || (status.st_mode & forbidden) != 0) {
         return ERR_DENIED;
     }
     if (status.st_size < 0 || (uintmax_t)status.st_size > max_bytes) {
@@ -47,8 +47,8 @@ static enum err check_trusted(int fd, size_t max_bytes, size_t *ret_len_bytes)
     return ERR_NONE;
 }
 
-enum err fd_read_trusted_file(int dir_fd, const char *name, size_t max_bytes, uint8_t **ret_bytes,
-                              size_t *ret_len_bytes)
+static enum err read_file(int dir_fd, const char *name, mode_t forbidden, size_t max_bytes, uint8_t **ret_bytes,
+                          size_t *ret_len_bytes)
 {
     OWNED_FD fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
@@ -58,7 +58,7 @@ enum err fd_read_trusted_file(int dir_fd, const char *name, size_t max_bytes, ui
         return errno == ELOOP ? ERR_DENIED : ERR_SYSTEM;
     }
     size_t len = 0;
-    TRY(check_trusted(fd, max_bytes, &len));
+    TRY(check_trusted(fd, forbidden, max_bytes, &len));
     __attribute__((cleanup(free_bytes))) uint8_t *bytes = malloc(len + 1);
     if (bytes == NULL) {
         return ERR_MEMORY;
@@ -81,6 +81,22 @@ enum err fd_read_trusted_file(int dir_fd, const char *name, size_t max_bytes, ui
     *ret_bytes = bytes;
     *ret_len_bytes = done;
     bytes = NULL;
+    return ERR_NONE;
+}
+
+enum err fd_read_trusted_file(int dir_fd, const char *name, size_t max_bytes, uint8_t **ret_bytes,
+                              size_t *ret_len_bytes)
+{
+    return read_file(dir_fd, name, S_IWGRP | S_IWOTH, max_bytes, ret_bytes, ret_len_bytes);
+}
+
+enum err fd_read_secret_file(int dir_fd, const char *name, size_t max_bytes, struct secret *ret_bytes)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    TRY(read_file(dir_fd, name, S_IRWXG | S_IRWXO, max_bytes, &bytes, &len));
+    secret_done(ret_bytes);
+    *ret_bytes = (struct secret){bytes, len};
     return ERR_NONE;
 }
 
