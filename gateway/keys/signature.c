@@ -149,19 +149,18 @@ enum err keys_signature_verify(struct cursor key_blob, struct cursor algorithm, 
 enum err keys_user_request_write(const struct keys_user_request *request, uint8_t *memory, size_t size_bytes,
                                  struct cursor *ret_data)
 {
-    struct cursor method = cursor_of_text(request->method);
-    bool is_hostbound = cursor_equal_text(method, KEYS_METHOD_HOSTBOUND);
-    if (!is_hostbound && !cursor_equal_text(method, KEYS_METHOD_PLAIN)) {
+    bool is_hostbound = cursor_equal_text(request->method, KEYS_METHOD_HOSTBOUND);
+    if (!is_hostbound && !cursor_equal_text(request->method, KEYS_METHOD_PLAIN)) {
         return ERR_MALFORMED;
     }
     struct writer out = writer_of(memory, size_bytes);
     writer_string(&out, request->session_id);
     writer_u8(&out, SSH_MSG_USERAUTH_REQUEST);
-    writer_text(&out, request->user);
+    writer_string(&out, request->user);
     writer_text(&out, "ssh-connection");
-    writer_string(&out, method);
+    writer_string(&out, request->method);
     writer_bool(&out, true);
-    writer_text(&out, request->algorithm);
+    writer_string(&out, request->algorithm);
     writer_string(&out, request->key_blob);
     if (is_hostbound) {
         writer_string(&out, request->host_key_blob);

@@ -36,8 +36,7 @@ bool keys_algorithm_fits(enum keys_type type, struct cursor algorithm);
 
 /** The request that a signature of user authentication covers. */
 struct keys_user_request {
-    struct cursor session_id;
-    const char *user, *method, *algorithm;
+    struct cursor session_id, user, method, algorithm;
     struct cursor key_blob;
     struct cursor host_key_blob; /* only for publickey-hostbound-v00@openssh.com */
 };

@@ -1,0 +1,36 @@
+/* The keys of the signer, and its answer to each message. No I/O: a message in, a reply out. */
+#ifndef SIGNER_SIGNER_H
+#define SIGNER_SIGNER_H
+
+#include "base/writer.h"
+#include "crypto/ed25519.h"
+#include "ipc/message.h"
+#include "keys/blob.h"
+#include "sessions.h"
+
+enum signer_key_index { SIGNER_HOST, SIGNER_INNER, SIGNER_USER_CA, SIGNER_KEY_COUNT };
+
+struct signer_key {
+    struct crypto_ed25519 key; /* OWNED */
+    struct keys_blob blob;
+};
+struct signer {
+    struct signer_key keys[SIGNER_KEY_COUNT];
+    struct signer_sessions sessions;
+    const char *refusal; /* why the last answer was "no", a constant sentence fragment; NULL after a "yes" */
+};
+
+/** string "ssh-ed25519", string signature. @return ERR_LIBRARY; ERR_TOO_LARGE. */
+MUST_CHECK enum err signer_sign(const struct signer_key *key, struct cursor message, struct writer *out);
+
+/** The reply to one message that passed ipc_check().
+ *  @param ret_reply_type  IPC_NONE when the message has no reply
+ *  @return ERR_MALFORMED and others when the message is not what the monitor would ever write: end the
+ * process. What an engineer could have made wrong is an answer with ok = 0. */
+MUST_CHECK enum err signer_answer(struct signer *signer, const struct ipc_message *message, int64_t now_s,
+                                  enum ipc_type *ret_reply_type, struct writer *reply);
+/** MINT_USER. Same contract. */
+MUST_CHECK enum err signer_answer_mint(struct signer *signer, struct cursor body, int64_t now_s,
+                                       struct writer *reply);
+
+#endif
