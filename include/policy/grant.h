@@ -35,7 +35,7 @@ struct policy_grant {
     uint32_t idle_limit_s;       /* 0: none */
     uint16_t channels;           /* open at once */
     char rule[GRANT_RULE_BYTES]; /* the rules that gave something, in the order of the file */
-    /* Repeated { u8 words, word as string ... }, read with grant_pattern(). */
+    /* Repeated { u8 words, each word as a string }. */
     uint16_t patterns_len_bytes;
     uint8_t patterns[GRANT_PATTERNS_BYTES];
 };

@@ -1,0 +1,307 @@
+#include "policy/grant.h"
+
+#include <assert.h>
+#include <string.h>
+
+bool grant_is_empty(const struct policy_grant *grant)
+{
+    return !grant->shell && grant->exec == GRANT_EXEC_NONE && grant->sftp == GRANT_SFTP_NONE &&
+           !grant->agent && !grant->x11 && !grant->forward && !grant->remote_forward;
+}
+
+void grant_write(struct writer *out, const struct policy_grant *grant)
+{
+    writer_bool(out, grant->shell);
+    writer_u8(out, (uint8_t)grant->exec);
+    writer_u8(out, (uint8_t)grant->sftp);
+    writer_bool(out, grant->agent);
+    writer_bool(out, grant->x11);
+    writer_bool(out, grant->forward);
+    writer_bool(out, grant->remote_forward);
+    writer_bool(out, grant->record_input);
+    writer_u64be(out, grant->exec_record_cap_bytes);
+    writer_u32be(out, grant->session_limit_s);
+    writer_u32be(out, grant->idle_limit_s);
+    writer_u16be(out, grant->channels);
+    writer_text(out, grant->rule);
+    writer_string(out, cursor_of(grant->patterns, grant->patterns_len_bytes));
+}
+
+/* A flag of our own protocol is 0 or 1; anything else is damage. */
+static MUST_CHECK enum err read_flag(struct cursor *in, bool *ret)
+{
+    uint8_t value = 0;
+    TRY(cursor_u8(in, &value));
+    if (value > 1) {
+        return ERR_MALFORMED;
+    }
+    *ret = value == 1;
+    return ERR_NONE;
+}
+
+static MUST_CHECK enum err read_choice(struct cursor *in, uint8_t max, uint8_t *ret)
+{
+    TRY(cursor_u8(in, ret));
+    return *ret <= max ? ERR_NONE : ERR_MALFORMED;
+}
+
+static MUST_CHECK enum err read_word(struct cursor *in, bool is_first, struct cursor *ret)
+{
+    TRY(cursor_string(in, GRANT_WORD_BYTES, ret));
+    return grant_check_word(*ret, is_first) == NULL ? ERR_NONE : ERR_MALFORMED;
+}
+
+/* One pattern from the front of `in`. @param words  room for GRANT_PATTERN_WORDS */
+static MUST_CHECK enum err read_pattern(struct cursor *in, struct cursor *words, size_t *ret_count)
+{
+    uint8_t count = 0;
+    TRY(cursor_u8(in, &count));
+    if (count == 0 || count > GRANT_PATTERN_WORDS) {
+        return ERR_MALFORMED;
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(read_word(in, i == 0, &words[i]));
+    }
+    *ret_count = count;
+    return ERR_NONE;
+}
+
+static MUST_CHECK enum err read_patterns(struct cursor *in, struct policy_grant *grant)
+{
+    struct cursor block;
+    TRY(cursor_string(in, GRANT_PATTERNS_BYTES, &block));
+    size_t len = cursor_len(&block);
+    if (len > 0) {
+        memcpy(grant->patterns, block.at, len);
+    }
+    grant->patterns_len_bytes = (uint16_t)len;
+    while (cursor_len(&block) > 0) {
+        struct cursor words[GRANT_PATTERN_WORDS];
+        size_t count = 0;
+        if (read_pattern(&block, words, &count) != ERR_NONE) {
+            return ERR_MALFORMED; /* the block is whole: a truncated pattern inside is no truncated message */
+        }
+    }
+    return ERR_NONE;
+}
+
+static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *grant)
+{
+    uint8_t exec = 0;
+    uint8_t sftp = 0;
+    TRY(read_flag(in, &grant->shell));
+    TRY(read_choice(in, GRANT_EXEC_ANY, &exec));
+    TRY(read_choice(in, GRANT_SFTP_WRITE, &sftp));
+    grant->exec = (enum grant_exec)exec;
+    grant->sftp = (enum grant_sftp)sftp;
+    TRY(read_flag(in, &grant->agent));
+    TRY(read_flag(in, &grant->x11));
+    TRY(read_flag(in, &grant->forward));
+    TRY(read_flag(in, &grant->remote_forward));
+    TRY(read_flag(in, &grant->record_input));
+    TRY(cursor_u64be(in, &grant->exec_record_cap_bytes));
+    TRY(cursor_u32be(in, &grant->session_limit_s));
+    TRY(cursor_u32be(in, &grant->idle_limit_s));
+    TRY(cursor_u16be(in, &grant->channels));
+    TRY(cursor_text(in, grant->rule, sizeof grant->rule));
+    return read_patterns(in, grant);
+}
+
+enum err grant_read(struct cursor *in, struct policy_grant *ret)
+{
+    *ret = (struct policy_grant){0};
+    enum err err = read_fields(in, ret);
+    if (err != ERR_NONE) {
+        *ret = (struct policy_grant){0};
+    }
+    return err;
+}
+
+static bool has_pattern(const struct policy_grant *grant, const struct cursor *words, size_t count)
+{
+    struct cursor patterns = cursor_of(grant->patterns, grant->patterns_len_bytes);
+    struct cursor old[GRANT_PATTERN_WORDS];
+    size_t old_count = 0;
+    while (cursor_len(&patterns) > 0 && read_pattern(&patterns, old, &old_count) == ERR_NONE) {
+        size_t same = 0;
+        while (old_count == count && same < count && cursor_equal(old[same], words[same])) {
+            same++;
+        }
+        if (same == count) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err grant_add_pattern(struct policy_grant *grant, const struct cursor *words, size_t count)
+{
+    assert(count > 0 && count <= GRANT_PATTERN_WORDS);
+    if (has_pattern(grant, words, count)) {
+        return ERR_NONE;
+    }
+    struct writer out = writer_of(grant->patterns + grant->patterns_len_bytes,
+                                  sizeof grant->patterns - grant->patterns_len_bytes);
+    writer_u8(&out, (uint8_t)count);
+    for (size_t i = 0; i < count; i++) {
+        writer_string(&out, words[i]);
+    }
+    struct cursor added;
+    TRY(writer_done(&out, &added));
+    grant->patterns_len_bytes = (uint16_t)(grant->patterns_len_bytes + cursor_len(&added));
+    return ERR_NONE;
+}
+
+/* What no common shell (sh, bash, zsh, csh, fish) reads as more than a part of a word. "=" is left for the
+ * check of its place: FOO=x before a command is an assignment, and =cmd is a path in zsh. */
+static bool is_plain(uint8_t c)
+{
+    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    bool is_digit = c >= '0' && c <= '9';
+    return is_letter || is_digit || (c != 0 && strchr("_-./:,+@=", c) != NULL);
+}
+
+static const char *check_plain(struct cursor word, bool is_first)
+{
+    for (struct cursor rest = word; rest.at != rest.end; rest.at++) {
+        if (!is_plain(*rest.at)) {
+            return "it holds a character that a shell could act on; letters, digits and _-./:,+@= are "
+                   "allowed";
+        }
+        if (*rest.at == '=' && (is_first || rest.at == word.at)) {
+            return "it holds \"=\" where a shell would act on it";
+        }
+    }
+    return NULL;
+}
+
+static bool ends_in_star(struct cursor word)
+{
+    return cursor_len(&word) > 0 && word.end[-1] == '*';
+}
+
+const char *grant_check_word(struct cursor word, bool is_first)
+{
+    if (cursor_len(&word) == 0) {
+        return "a word is empty";
+    }
+    if (cursor_len(&word) > GRANT_WORD_BYTES) {
+        return "a word is longer than 255 bytes";
+    }
+    if (!ends_in_star(word)) {
+        return check_plain(word, is_first);
+    }
+    if (is_first) {
+        return "the first word names the program and cannot have a \"*\"";
+    }
+    struct cursor prefix = {word.at, word.end - 1};
+    return memchr(prefix.at, '*', cursor_len(&prefix)) == NULL ? check_plain(prefix, false)
+                                                               : "\"*\" can only be at the end of a word";
+}
+
+/* "..", "../x", "x/..", "x/../y" */
+static bool has_parent_step(struct cursor word)
+{
+    size_t len = cursor_len(&word);
+    for (size_t i = 0; i + 1 < len; i++) {
+        bool is_start = i == 0 || word.at[i - 1] == '/';
+        bool is_end = i + 2 == len || word.at[i + 2] == '/';
+        if (is_start && is_end && word.at[i] == '.' && word.at[i + 1] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool word_matches(struct cursor pattern, struct cursor word)
+{
+    if (!ends_in_star(pattern)) {
+        return cursor_equal(pattern, word);
+    }
+    struct cursor prefix = {pattern.at, pattern.end - 1};
+    size_t len = cursor_len(&prefix);
+    bool is_option = *word.at == '-' && len == 0;
+    return !is_option && !has_parent_step(word) && cursor_len(&word) >= len &&
+           memcmp(prefix.at, word.at, len) == 0;
+}
+
+static bool pattern_matches(const struct cursor *pattern, const struct cursor *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!word_matches(pattern[i], words[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The next run of bytes other than spaces. Tabs are no blanks here: is_plain() refuses them. */
+static bool next_word(struct cursor *in, struct cursor *ret_word)
+{
+    while (in->at != in->end && *in->at == ' ') {
+        in->at++;
+    }
+    *ret_word = (struct cursor){in->at, in->at};
+    while (in->at != in->end && *in->at != ' ') {
+        in->at++;
+    }
+    ret_word->end = in->at;
+    return ret_word->at != ret_word->end;
+}
+
+static const char *split(struct cursor command, struct cursor *words, size_t *ret_count)
+{
+    size_t count = 0;
+    struct cursor word;
+    while (next_word(&command, &word)) {
+        const char *problem = check_plain(word, count == 0);
+        if (problem != NULL) {
+            return problem;
+        }
+        if (count == GRANT_PATTERN_WORDS) {
+            return "it has more words than a pattern can have";
+        }
+        words[count++] = word;
+    }
+    *ret_count = count;
+    return count == 0 ? "it is empty" : NULL;
+}
+
+static const char *check_listed(const struct policy_grant *grant, struct cursor command)
+{
+    if (cursor_len(&command) > GRANT_COMMAND_BYTES) {
+        return "it is too long";
+    }
+    struct cursor words[GRANT_PATTERN_WORDS];
+    size_t count = 0;
+    const char *problem = split(command, words, &count);
+    if (problem != NULL) {
+        return problem;
+    }
+    struct cursor patterns = cursor_of(grant->patterns, grant->patterns_len_bytes);
+    while (cursor_len(&patterns) > 0) {
+        struct cursor pattern[GRANT_PATTERN_WORDS];
+        size_t pattern_count = 0;
+        if (read_pattern(&patterns, pattern, &pattern_count) != ERR_NONE) {
+            break; /* only for a grant that nobody checked: nothing more is allowed */
+        }
+        if (pattern_count == count && pattern_matches(pattern, words, count)) {
+            return NULL;
+        }
+    }
+    return "no listed command matches it";
+}
+
+bool grant_allows_exec(const struct policy_grant *grant, struct cursor command, const char **ret_reason)
+{
+    const char *problem = "commands are not allowed";
+    if (grant->exec == GRANT_EXEC_ANY) {
+        problem = NULL;
+    } else if (grant->exec == GRANT_EXEC_LISTED) {
+        problem = check_listed(grant, command);
+    }
+    if (problem != NULL) {
+        *ret_reason = problem;
+    }
+    return problem == NULL;
+}
