@@ -1,10 +1,10 @@
-/* The gate of one access: everything that the engineer's client and the target say to each other over the inner
- * connection (packets 80..100, RFC 4254) passes here, or does not. The gate decides by the grant, answers what it
- * refuses, keeps windows and channel states of both sides, makes the records, and sends on what may pass, byte
- * for byte: channel numbers are the peers' own.
+/* The gate of one access: everything that the engineer's client and the target say to each other over the
+ * inner connection (packets 80..100, RFC 4254) passes here, or does not. The gate decides by the grant,
+ * answers what it refuses, keeps windows and channel states of both sides, makes the records, and sends on
+ * what may pass, byte for byte: channel numbers are the peers' own.
  *
- * Everything leaves through calls->send, in the right order: the packet that passes, packets of our own, and the
- * answers to requests that we refused between requests that passed. The caller forwards nothing itself.
+ * Everything leaves through calls->send, in the right order: the packet that passes, packets of our own, and
+ * the answers to requests that we refused between requests that passed. The caller forwards nothing itself.
  * A pure value: no I/O, no clock; no memory per packet. */
 #ifndef RELAY_GATE_H
 #define RELAY_GATE_H
@@ -20,9 +20,9 @@ enum gate_side { GATE_CLIENT = 0, GATE_TARGET = 1, GATE_SIDES };
 
 enum gate_verdict {
     GATE_FORWARDED = 0, /* the packet was sent to the other side, unchanged */
-    GATE_DROPPED,       /* it ended here: refused (and answered where an answer was asked for), or meant for us */
-    GATE_VIOLATION,     /* protocol error: end the access; gate_explain() says which */
-    GATE_FAILED,        /* a call returned an error: end the access; gate_error() holds it */
+    GATE_DROPPED,   /* it ended here: refused (and answered where an answer was asked for), or meant for us */
+    GATE_VIOLATION, /* protocol error: end the access; gate_explain() says which */
+    GATE_FAILED,    /* a call returned an error: end the access; gate_error() holds it */
 };
 
 struct gate_calls {
@@ -39,13 +39,13 @@ struct gate_counters {
 };
 
 enum {
-    GATE_PENDING_MAX = 64,       /* requests without answer, per channel and side; one more ends the access */
-    GATE_ENV_COUNT_MAX = 64,     /* variables per channel; more are refused, not fatal */
+    GATE_PENDING_MAX = 64,   /* requests without answer, per channel and side; one more ends the access */
+    GATE_ENV_COUNT_MAX = 64, /* variables per channel; more are refused, not fatal */
     GATE_ENV_NAME_BYTES = 256,
     GATE_ENV_VALUE_BYTES = 8192,
-    GATE_TERM_BYTES = 64,        /* the terminal type; a longer one is refused */
+    GATE_TERM_BYTES = 64,         /* the terminal type; a longer one is refused */
     GATE_TERM_MODES_BYTES = 1024, /* encoded terminal modes: 5 bytes for each of at most 160 opcodes */
-    GATE_EXIT_REFUSED = 126,     /* exit status of a refused command: "cannot execute" in POSIX shells */
+    GATE_EXIT_REFUSED = 126,      /* exit status of a refused command: "cannot execute" in POSIX shells */
 };
 
 struct gate;
@@ -62,9 +62,9 @@ const char *gate_explain(const struct gate *gate);
 /** The error that a call returned, ERR_NONE when none did. */
 enum err gate_error(const struct gate *gate);
 
-/** End the access in good order: what the taps still hold (totals, closes) is recorded, and with a sentence every
- *  open session channel of the client gets it as "bastion: <sentence>" on its error stream, then EOF and CLOSE.
- *  Once; later calls do nothing. All of it is tried even when calls fail.
+/** End the access in good order: what the taps still hold (totals, closes) is recorded, and with a sentence
+ * every open session channel of the client gets it as "bastion: <sentence>" on its error stream, then EOF and
+ * CLOSE. Once; later calls do nothing. All of it is tried even when calls fail.
  *  @param sentence  NULL when nobody is left to read it
  *  @return the first error of a call */
 MUST_CHECK enum err gate_end(struct gate *gate, const char *sentence);

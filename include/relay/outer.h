@@ -1,9 +1,9 @@
-/* The channel table of the outer connection: the engineer's client asks for targets (`ssh -J`, `ssh -L`), we are
- * the server. Packets come in as values, events and packets go out through calls; no I/O, no clock, no memory
- * after outer_new().
+/* The channel table of the outer connection: the engineer's client asks for targets (`ssh -J`, `ssh -L`), we
+ * are the server. Packets come in as values, events and packets go out through calls; no I/O, no clock, no
+ * memory after outer_new().
  *
- * Windows are ours: the client may send OUTER_WINDOW_BYTES on a channel, and gets more only for bytes that the
- * owner said it has consumed. So a slow target costs one window per channel, and never more. */
+ * Windows are ours: the client may send OUTER_WINDOW_BYTES on a channel, and gets more only for bytes that
+ * the owner said it has consumed. So a slow target costs one window per channel, and never more. */
 #ifndef RELAY_OUTER_H
 #define RELAY_OUTER_H
 
@@ -12,17 +12,18 @@
 
 enum {
     OUTER_CHANNELS_MAX = LIMIT_ACCESSES_PER_CONNECTION,
-    OUTER_WINDOW_BYTES = 2097152,      /* 2 MiB, as OpenSSH: 50 ms at 40 MB/s */
-    OUTER_PACKET_BYTES = 65536,        /* the largest data of one packet, both ways; fits LIMIT_PACKET_PAYLOAD_BYTES */
+    OUTER_WINDOW_BYTES = 2097152, /* 2 MiB, as OpenSSH: 50 ms at 40 MB/s */
+    OUTER_PACKET_BYTES =
+        65536, /* the largest data of one packet, both ways; fits LIMIT_PACKET_PAYLOAD_BYTES */
     OUTER_PEER_PACKET_BYTES_MIN = 256, /* a client that takes less per packet only makes work */
     OUTER_KEEPALIVES_MAX = 16,         /* unanswered keepalives that are counted */
 };
 
 /** A target that the client asks for. The texts are valid during the call. */
 struct outer_open {
-    unsigned channel; /* 0 .. OUTER_CHANNELS_MAX - 1; its owner's tables may be indexed by it */
-    const char *host; /* text_is_host() holds; not resolved, not lower-cased */
-    uint16_t port;    /* never 0 */
+    unsigned channel;       /* 0 .. OUTER_CHANNELS_MAX - 1; its owner's tables may be indexed by it */
+    const char *host;       /* text_is_host() holds; not resolved, not lower-cased */
+    uint16_t port;          /* never 0 */
     const char *originator; /* what the client says; proves nothing, printable */
     uint16_t originator_port;
 };
@@ -57,7 +58,8 @@ MUST_CHECK enum err outer_packet(struct outer *outer, uint8_t type, struct curso
 /** One sentence about the protocol error, or NULL when there was none. */
 const char *outer_explain(const struct outer *outer);
 
-/** Answer an asked channel. @return ERR_STATE when the channel does not wait for an answer; errors of `send`. */
+/** Answer an asked channel. @return ERR_STATE when the channel does not wait for an answer; errors of `send`.
+ */
 MUST_CHECK enum err outer_confirm(struct outer *outer, unsigned channel);
 /** @param sentence  what the engineer's ssh prints after "open failed: ...: " */
 MUST_CHECK enum err outer_refuse(struct outer *outer, unsigned channel, enum relay_open_reason reason,
@@ -67,9 +69,12 @@ MUST_CHECK enum err outer_refuse(struct outer *outer, unsigned channel, enum rel
  *  @return ERR_STATE when the channel is not open for sending (never confirmed, or EOF or CLOSE was sent). */
 MUST_CHECK enum err outer_send(struct outer *outer, unsigned channel, struct cursor bytes, size_t *ret_taken);
 /** `len_bytes` of what `data` gave are done with; sends WINDOW_ADJUST at half a window. On a channel that is
- *  closing or free this does nothing. @return errors of `send`. */
+ * closing or free this does nothing. After `closed` forget what is not yet consumed: the number may come
+ * again.
+ *  @return errors of `send`. */
 MUST_CHECK enum err outer_consumed(struct outer *outer, unsigned channel, size_t len_bytes);
-/** We send no more data. Nothing on a channel that is closing or had it. @return ERR_STATE when not confirmed. */
+/** We send no more data. Nothing on a channel that is closing or had it. @return ERR_STATE when not
+ * confirmed. */
 MUST_CHECK enum err outer_eof(struct outer *outer, unsigned channel);
 /** Close our side; what still arrives is dropped until the client closes too, then `closed` is called. */
 MUST_CHECK enum err outer_close(struct outer *outer, unsigned channel);
@@ -78,8 +83,8 @@ size_t outer_window(const struct outer *outer, unsigned channel);
 /** Channels that are asked, open or closing. */
 unsigned outer_channel_count(const struct outer *outer);
 
-/** Ask the client whether it still lives: keepalive@openssh.com with reply, at most OUTER_KEEPALIVES_MAX unanswered
- *  at once (then nothing is sent). */
+/** Ask the client whether it still lives: keepalive@openssh.com with reply, at most OUTER_KEEPALIVES_MAX
+ * unanswered at once (then nothing is sent). */
 MUST_CHECK enum err outer_keepalive(struct outer *outer);
 unsigned outer_keepalives_unanswered(const struct outer *outer);
 

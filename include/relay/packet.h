@@ -1,5 +1,6 @@
-/* The packets of the SSH connection protocol (RFC 4254) as values: types 80..100, read field by field. A payload
- * here is what follows the type byte. Every reader ends with cursor_end(): trailing bytes are an error. */
+/* The packets of the SSH connection protocol (RFC 4254) as values: types 80..100, read field by field. A
+ * payload here is what follows the type byte. Every reader ends with cursor_end(): trailing bytes are an
+ * error. */
 #ifndef RELAY_PACKET_H
 #define RELAY_PACKET_H
 
@@ -36,9 +37,9 @@ enum relay_open_reason {
 };
 
 enum {
-    RELAY_EXTENDED_STDERR = 1,      /* RFC 4254 section 5.2 */
-    RELAY_OWN_PACKET_BYTES = 1024,  /* no packet that we make ourselves has more bytes before its data */
-    RELAY_DATA_HEAD_BYTES = 8,      /* CHANNEL_DATA without its data: channel, length */
+    RELAY_EXTENDED_STDERR = 1,     /* RFC 4254 section 5.2 */
+    RELAY_OWN_PACKET_BYTES = 1024, /* no packet that we make ourselves has more bytes before its data */
+    RELAY_DATA_HEAD_BYTES = 8,     /* CHANNEL_DATA without its data: channel, length */
 };
 
 /** 5.1 CHANNEL_OPEN; `rest` is what the channel's type adds. */
@@ -77,9 +78,11 @@ struct relay_direct_tcpip {
 
 /** Each @return ERR_TRUNCATED or ERR_MALFORMED when the payload is not exactly such a packet. */
 MUST_CHECK enum err relay_read_open(struct cursor payload, struct relay_open *ret_open);
-MUST_CHECK enum err relay_read_confirmation(struct cursor payload, struct relay_confirmation *ret_confirmation);
+MUST_CHECK enum err relay_read_confirmation(struct cursor payload,
+                                            struct relay_confirmation *ret_confirmation);
 MUST_CHECK enum err relay_read_open_failure(struct cursor payload, struct relay_open_failure *ret_failure);
-MUST_CHECK enum err relay_read_window_adjust(struct cursor payload, uint32_t *ret_recipient, uint32_t *ret_bytes);
+MUST_CHECK enum err relay_read_window_adjust(struct cursor payload, uint32_t *ret_recipient,
+                                             uint32_t *ret_bytes);
 /** @param is_extended  CHANNEL_EXTENDED_DATA: a code stands before the data */
 MUST_CHECK enum err relay_read_data(struct cursor payload, bool is_extended, struct relay_data *ret_data);
 /** EOF, CLOSE, SUCCESS and FAILURE carry the channel alone. */

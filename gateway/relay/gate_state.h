@@ -1,0 +1,146 @@
+/* The inside of a gate, shared by the gate's files only. */
+#ifndef RELAY_GATE_STATE_H
+#define RELAY_GATE_STATE_H
+
+#include "policy/grant.h"
+#include "relay/gate.h"
+
+/* Requests of one side that want a reply, oldest first. RFC 4254 section 4 and 5.4: replies carry no number,
+ * their order says what they answer, so an answer of ours waits until the replies before it have passed. */
+enum gate_awaited {
+    GATE_AWAITS_REPLY = 0, /* passed on; the other side answers */
+    GATE_AWAITS_PTY,       /* the same, for "pty-req" */
+    GATE_AWAITS_MAIN,      /* the same, for "shell", "exec" or "subsystem" */
+    GATE_ANSWERS_FAILURE,  /* refused; we answer */
+    GATE_ENDS_CHANNEL, /* a refused "shell", "exec" or "subsystem": the sentence, then the end of the channel
+                        */
+};
+struct gate_pending {
+    uint8_t items[GATE_PENDING_MAX]; /* a ring of enum gate_awaited */
+    uint8_t start, count;
+};
+
+enum gate_kind { GATE_SESSION = 0, GATE_AGENT, GATE_X11, GATE_KINDS };
+enum gate_channel_state { GATE_FREE = 0, GATE_ASKED, GATE_OPEN };
+/* "shell", "exec" or "subsystem" of a session: RFC 4254 6.5 allows one per channel. */
+enum gate_main { GATE_MAIN_NONE = 0, GATE_MAIN_ASKED, GATE_MAIN_RUNNING };
+enum gate_refusal {
+    GATE_ACCEPTED = 0,
+    GATE_REFUSAL_QUEUED, /* the sentence waits for replies before it */
+    GATE_REFUSAL_TOLD,   /* the client got sentence and CLOSE; neither side hears of the other any more */
+};
+
+/* What one side sends on a channel. */
+struct gate_flow {
+    uint32_t window_bytes;     /* what it may still send */
+    uint32_t max_packet_bytes; /* ... in one packet */
+    bool has_sent_eof, has_sent_close;
+    bool is_eof_passed; /* the other side got the EOF */
+};
+
+struct gate_channel {
+    enum gate_channel_state state;
+    enum gate_kind kind;
+    enum gate_side opener;
+    uint32_t number[GATE_SIDES]; /* each side's own; the answerer's is known from GATE_OPEN on */
+    struct gate_flow flow[GATE_SIDES];
+    struct gate_pending pending[GATE_SIDES]; /* of the requests that this side made */
+    enum gate_main main;
+    unsigned env_count;
+    bool has_asked_pty;
+    enum gate_refusal refusal;
+    bool wants_refusal_reply;
+    /* The client may open its number again as soon as it saw our CLOSE and sent its own. The target does not
+     * know yet, so its late packets would be taken for the new channel: the new one waits for the target's
+     * CLOSE. */
+    bool is_reopen_held;
+    struct gate_flow held; /* of the target, in the held channel */
+    struct tap tap;
+    char sentence[LIMIT_SENTENCE_BYTES]; /* while the refusal is queued */
+};
+
+struct gate {
+    const struct policy_grant *grant;
+    const struct gate_calls *calls;
+    void *owner;
+    bool is_over;      /* nothing passes any more */
+    bool is_forwarded; /* the packet at hand was passed on */
+    bool is_violated;
+    enum err error;
+    uint64_t now_us, active_us;
+    struct gate_counters counters;
+    bool is_asked[GATE_KINDS];               /* the client asked for agent or X11 forwarding, and it passed */
+    struct gate_pending pending[GATE_SIDES]; /* global requests that this side made */
+    uint8_t last[GATE_SIDES]; /* the channel that this side spoke on last: most packets are for it again */
+    struct gate_channel channels[LIMIT_CHANNELS_PER_ACCESS];
+    char explain[LIMIT_SENTENCE_BYTES];
+};
+
+/* The packet at hand. */
+struct gate_packet {
+    enum gate_side from;
+    uint8_t type;
+    struct cursor payload;
+};
+
+static inline enum gate_side gate_other(enum gate_side side)
+{
+    return side == GATE_CLIENT ? GATE_TARGET : GATE_CLIENT;
+}
+
+/* gate.c */
+
+/** The access is over: "the client <what>". @return ERR_MALFORMED. */
+MUST_CHECK enum err gate_violation(struct gate *gate, enum gate_side from, const char *what);
+MUST_CHECK enum err gate_forward(struct gate *gate, const struct gate_packet *packet);
+MUST_CHECK enum err gate_send(struct gate *gate, enum gate_side to, enum relay_type type,
+                              const struct writer *out);
+/** EOF, CLOSE, SUCCESS or FAILURE to `to` on a channel. */
+MUST_CHECK enum err gate_send_number(struct gate *gate, enum gate_side to, enum relay_type type,
+                                     const struct gate_channel *at);
+/** The open channel that `from` may speak on and names by `recipient`.
+ *  @return ERR_MALFORMED with a violation when there is none. */
+MUST_CHECK enum err gate_find(struct gate *gate, enum gate_side from, uint32_t recipient,
+                              struct gate_channel **ret_channel);
+MUST_CHECK enum err gate_refused(struct gate *gate, uint32_t channel, const char *what, struct cursor detail,
+                                 const char *reason);
+MUST_CHECK enum err gate_note(struct gate *gate, const struct gate_channel *at, const char *text,
+                              struct cursor detail);
+
+/** Errors of the readers: the packet is complete, so all of them mean the same. */
+#define GATE_READ(gate, packet, call)                                                                        \
+    do {                                                                                                     \
+        if ((call) != ERR_NONE) {                                                                            \
+            return gate_violation((gate), (packet)->from,                                                    \
+                                  "sent a packet that is not laid out as it must be");                       \
+        }                                                                                                    \
+    } while (0)
+
+/* gate_open.c */
+MUST_CHECK enum err gate_open(struct gate *gate, const struct gate_packet *packet);
+MUST_CHECK enum err gate_open_confirmation(struct gate *gate, const struct gate_packet *packet);
+MUST_CHECK enum err gate_open_failure(struct gate *gate, const struct gate_packet *packet);
+/** Both sides have closed: record it, free the channel, or give it to the open that was held for its number.
+ */
+MUST_CHECK enum err gate_channel_over(struct gate *gate, struct gate_channel *at);
+
+/* gate_request.c */
+MUST_CHECK enum err gate_channel_request(struct gate *gate, const struct gate_packet *packet);
+MUST_CHECK enum err gate_global_request(struct gate *gate, const struct gate_packet *packet);
+
+/* gate_reply.c */
+
+/** `side` waits for an answer. @return ERR_MALFORMED with a violation over GATE_PENDING_MAX. */
+MUST_CHECK enum err gate_await(struct gate *gate, struct gate_pending *pending, enum gate_side side,
+                               enum gate_awaited what);
+/** Send the answers of ours that have nothing before them any more. */
+MUST_CHECK enum err gate_answer_channel(struct gate *gate, struct gate_channel *at, enum gate_side asker);
+MUST_CHECK enum err gate_answer_global(struct gate *gate, enum gate_side asker);
+MUST_CHECK enum err gate_channel_reply(struct gate *gate, const struct gate_packet *packet);
+MUST_CHECK enum err gate_global_reply(struct gate *gate, const struct gate_packet *packet);
+/** Tell the client why, with an exit status, and close its side of the channel. Once per channel. */
+MUST_CHECK enum err gate_tell_refusal(struct gate *gate, struct gate_channel *at);
+/** As much of "bastion: <sentence>" on the error stream as the client's window takes. */
+MUST_CHECK enum err gate_tell(struct gate *gate, struct gate_channel *at, const char *sentence);
+
+#endif
