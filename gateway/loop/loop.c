@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 enum {
-    IDLE_S = 2,  /* buffers that were used go back to the system after this long without an event */
+    IDLE_S = 1,  /* used buffers go back to the system after one or two times this without an event */
     DRAIN_S = 1, /* loop_free() waits this long for the kernel to let go */
 };
 
