@@ -1,6 +1,6 @@
 /* What the signer remembers of each connection: the session id that it signed itself. */
-#ifndef SIGNER_SESSIONS_H
-#define SIGNER_SESSIONS_H
+#ifndef BASTION_SIGNER_SESSIONS_H
+#define BASTION_SIGNER_SESSIONS_H
 
 #include "base/cursor.h"
 #include "base/err.h"

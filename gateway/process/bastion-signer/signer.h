@@ -1,6 +1,6 @@
 /* The keys of the signer, and its answer to each message. No I/O: a message in, a reply out. */
-#ifndef SIGNER_SIGNER_H
-#define SIGNER_SIGNER_H
+#ifndef BASTION_SIGNER_SIGNER_H
+#define BASTION_SIGNER_SIGNER_H
 
 #include "base/writer.h"
 #include "crypto/ed25519.h"
