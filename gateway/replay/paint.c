@@ -144,8 +144,7 @@ static enum err paint_row(struct replay_screen *screen, int row, int end_col, st
 /* The window follows the cursor. Returns whether it moved. */
 static bool place_view(struct replay_screen *screen, int cols, int rows)
 {
-    VTermPos cursor = {0};
-    vterm_state_get_cursorpos(screen->state, &cursor);
+    VTermPos cursor = screen_cursor(screen);
     int view_row = cursor.row >= rows ? cursor.row - rows + 1 : 0;
     int view_col = cursor.col >= cols ? cursor.col - cols + 1 : 0;
     bool is_moved = view_row != screen->view_row || view_col != screen->view_col ||
@@ -189,8 +188,7 @@ enum err replay_screen_paint(struct replay_screen *screen, uint32_t cols, uint32
 
 enum err replay_screen_place_cursor(struct replay_screen *screen, struct queue *out)
 {
-    VTermPos cursor = {0};
-    vterm_state_get_cursorpos(screen->state, &cursor);
+    VTermPos cursor = screen_cursor(screen);
     TRY(put_position(out, cursor.row - screen->view_row, cursor.col - screen->view_col));
     return screen->is_cursor_visible ? put_text(out, "\x1b[?25h") : ERR_NONE;
 }

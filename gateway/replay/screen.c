@@ -1,8 +1,10 @@
 #include "replay/screen.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "replay/utf8.h"
 #include "screen_private.h"
 
@@ -137,10 +139,21 @@ static int property_changed(VTermProp property, VTermValue *value, void *context
 
 /* --- bytes ------------------------------------------------------------------------------------------ */
 
+VTermPos screen_cursor(const struct replay_screen *screen)
+{
+    int rows = 0;
+    int cols = 0;
+    VTermPos at = {0};
+    vterm_get_size(screen->vterm, &rows, &cols);
+    vterm_state_get_cursorpos(screen->state, &at);
+    at.row = at.row < 0 ? 0 : at.row >= rows ? rows - 1 : at.row;
+    at.col = at.col < 0 ? 0 : at.col >= cols ? cols - 1 : at.col;
+    return at;
+}
+
 static bool is_at_home(const struct replay_screen *screen)
 {
-    VTermPos at = {0};
-    vterm_state_get_cursorpos(screen->state, &at);
+    VTermPos at = screen_cursor(screen);
     return at.row == 0 && at.col == 0;
 }
 
@@ -157,11 +170,66 @@ static bool takes_screen_away(const struct replay_screen *screen, struct cursor 
     return erases_rest && is_at_home(screen);
 }
 
+/* The last character of a text, for REP; none when the text ends with a control. */
+static void remember_last(struct replay_screen *screen, struct cursor text)
+{
+    const uint8_t *at = text.end - 1;
+    while (at != text.at && (*at & 0xc0) == 0x80) {
+        at--;
+    }
+    screen->last_bytes = *at < 0x20 ? 0 : (uint8_t)(text.end - at);
+    memcpy(screen->last, at, screen->last_bytes);
+}
+
+/* CSI n b, done here: libvterm 0.1.4 never returns from it when nothing was written before, and goes on to
+ * the end of the line when it has no count. */
+static enum err repeat_last(struct replay_screen *screen, struct cursor sequence)
+{
+    struct cursor digits = {sequence.at + 2, sequence.end - 1};
+    uint64_t count = 1;
+    if (digits.at != digits.end) {
+        TRY(text_u64(digits, UINT16_MAX, &count));
+    }
+    for (uint64_t i = 0; i < count && screen->last_bytes > 0 && screen->line_err == ERR_NONE; i++) {
+        (void)vterm_input_write(screen->vterm, (const char *)screen->last, screen->last_bytes);
+    }
+    return screen->line_err;
+}
+
+/* CSI top ; bottom r. Margins of less than two lines are ignored, as in xterm: libvterm 0.1.4 takes them and
+ * then moves the cursor to lines that do not exist. */
+static bool are_margins_sane(const struct replay_screen *screen, struct cursor sequence)
+{
+    int rows = 0;
+    int cols = 0;
+    vterm_get_size(screen->vterm, &rows, &cols);
+    uint64_t margins[2] = {1, (uint64_t)rows};
+    struct cursor rest = {sequence.at + 2, sequence.end - 1};
+    for (size_t i = 0; i < 2 && rest.at != rest.end; i++) {
+        const uint8_t *semicolon = memchr(rest.at, ';', cursor_len(&rest));
+        struct cursor digits = {rest.at, semicolon == NULL ? rest.end : semicolon};
+        uint64_t value = 0;
+        if (digits.at != digits.end && text_u64(digits, UINT16_MAX, &value) != ERR_NONE) {
+            return false;
+        }
+        margins[i] = value == 0 ? margins[i] : value;
+        rest.at = semicolon == NULL ? rest.end : semicolon + 1;
+    }
+    return margins[0] < margins[1] && margins[0] < (uint64_t)rows;
+}
+
 static enum err put_piece(void *context, enum replay_piece piece, struct cursor bytes)
 {
     struct replay_screen *screen = context;
     if (screen->line != NULL && piece == REPLAY_PIECE_SEQUENCE && takes_screen_away(screen, bytes)) {
         TRY(replay_screen_lines(screen));
+    }
+    if (piece == REPLAY_PIECE_TEXT) {
+        remember_last(screen, bytes);
+    } else if (bytes.end[-1] == 'b') {
+        return repeat_last(screen, bytes);
+    } else if (bytes.end[-1] == 'r' && !are_margins_sane(screen, bytes)) {
+        return ERR_NONE;
     }
     (void)vterm_input_write(screen->vterm, (const char *)bytes.at, cursor_len(&bytes));
     return screen->line_err;
@@ -174,6 +242,12 @@ enum err replay_screen_put(struct replay_screen *screen, struct cursor bytes)
 
 enum err replay_screen_resize(struct replay_screen *screen, uint32_t cols, uint32_t rows)
 {
+    /* Margins that were sane before may not be after, see are_margins_sane(). Resetting them moves the
+     * cursor. */
+    char text[64];
+    VTermPos at = screen_cursor(screen);
+    (void)snprintf(text, sizeof text, "\x1b[r\x1b[%d;%dH", at.row + 1, at.col + 1);
+    (void)vterm_input_write(screen->vterm, text, strlen(text));
     vterm_set_size(screen->vterm, (int)replay_screen_rows(rows), (int)replay_screen_cols(cols));
     screen_dirty(screen, 0, REPLAY_ROWS_MAX);
     return screen->line_err;
@@ -239,6 +313,7 @@ enum err replay_screen_clear(struct replay_screen *screen)
     screen->vterm = NULL;
     replay_filter_init(&screen->filter, false, put_piece, screen);
     screen->line_hash = 0;
+    screen->last_bytes = 0;
     return open_vterm(screen);
 }
 

@@ -53,6 +53,11 @@ static void screen_lines_rows(void **state)
         {"clipboard and title", "a" E "]52;c;QQ==\a" E "]0;t\ab", "ab\n"},
         {"empty", "", ""},
         {"line drawing", E "(0q" E "(Bq", "\xe2\x94\x80q\n"},
+        {"margins", E "[2;3r" E "[3;1Ha\r\nb" E "[r" E "[1;1Ht", "t\na\nb\n"},
+        {"inverted margins", E "[3;2r" E "[4;4r" E "[9;20ra\r\nb", "a\nb\n"},
+        {"repeat", "a" E "[b" E "[3b" E "[0b.", "aaaaa.\n"},
+        {"repeat nothing", E "[b" E "[9b" E "[Hx\r" E "[9b", "x\n"},
+        {"repeat a wide character", "\xe6\x97\xa5" E "[2b", "\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\n"},
         {"reset", "gone" E "cnew", "gone\nnew\n"},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
