@@ -42,7 +42,6 @@ Host *
     UserKnownHostsFile {folder}/known_hosts
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
-    LogLevel ERROR
 """
 WAY_WITH_FACTOR = """\
     # ProxyJump, spelled out only so that the code of the second factor can be typed by a program.
@@ -52,12 +51,13 @@ WAY_OF_MACHINES = "    ProxyJump bastion\n"
 
 
 class Lab:
-    def __init__(self, folder, bin_dir, settings=None):
+    def __init__(self, folder, bin_dir, settings=None, people=(), machines=()):
         self.folder = os.path.realpath(folder)
         if not SAFE_PATH.fullmatch(self.folder):
             raise LabError(f"{self.folder}: letters, digits and _./+- only, at most 150 of them")
         self.bin_dir = os.path.realpath(bin_dir)
-        self.settings = settings
+        self.settings = settings or {}
+        self.people, self.machines = ["alice", *people], ["deploy-bot", *machines]
         self.network = self.node = self.node_process = self.gateway = None
 
     def path(self, *parts):
@@ -74,8 +74,9 @@ class Lab:
         self.network = allocate()
         try:
             self._remember()
-            self.node = Node(self.path("node1"), self.network, self.path("keys", "user_ca.pub"))
-            self.gateway = Gateway(self.folder, self.network, self.bin_dir, self.settings)
+            self.node = Node(self.path("node1"), self.network, self.path("keys", "user_ca.pub"),
+                             self.settings.get("sshd_lines", ""))
+            self.gateway = Gateway(self.folder, self.network, self.bin_dir, self.settings, self.people, self.machines)
             os.makedirs(self.path("node1"), exist_ok=True)
             self.node.prepare()
             self.gateway.prepare(self.node)
@@ -119,17 +120,14 @@ class Lab:
     def stop_daemon(self):
         return self.gateway.stop()
 
-    def add_person(self, name, factor=True):
-        """One more engineer (or machine), known to the policy after the next start or reload."""
-        (self.gateway.people if factor else self.gateway.machines).append(name)
-        self.gateway.add_person(name, factor)
-        write(self.gateway.policy, self.gateway.policy_text())
-        self._write_ssh_config(name, f"ssh_config.{name}", factor)
-
     def _remember(self):
         write(self.path("lab.json"), json.dumps({
             "index": self.network.index, "bin_dir": self.bin_dir, "node": self.node_process,
             "daemon": self.gateway.daemon if self.gateway else None}, indent=1) + "\n")
+
+    @staticmethod
+    def config_name(person):
+        return {"alice": "ssh_config", "deploy-bot": "ssh_config.machine"}.get(person, f"ssh_config.{person}")
 
     def _write_ssh_config(self, person, name, factor):
         way = (WAY_WITH_FACTOR if factor else WAY_OF_MACHINES).format(folder=self.folder, person=person, name=name)
@@ -145,8 +143,9 @@ class Lab:
         write(self.path("known_hosts"), f"{bastion} {keys['host']}\n*,!{bastion} {keys['inner']}\n")
         shutil.copy(os.path.join(HERE, "otp.py"), self.path("otp"))
         os.chmod(self.path("otp"), 0o755)
-        self._write_ssh_config("alice", "ssh_config", True)
-        self._write_ssh_config("deploy-bot", "ssh_config.machine", False)
+        for people, has_factor in ((self.people, True), (self.machines, False)):
+            for person in people:
+                self._write_ssh_config(person, self.config_name(person), has_factor)
 
     def _write_env(self):
         gateway, network = self.gateway, self.network

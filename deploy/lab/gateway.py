@@ -109,14 +109,16 @@ def read(path):
 class Gateway:
     """Everything of the bastion in FOLDER: keys, people, policy, config, and the running daemon.
 
-    settings: values of CONFIG that a test wants different: recordings, min_free, times.
+    settings: what a test wants different: recordings, min_free, times, hosts, known_hosts, sshd_lines.
     """
 
-    def __init__(self, folder, network, bin_dir, settings=None):
+    def __init__(self, folder, network, bin_dir, settings=None, people=(), machines=()):
         self.folder, self.network, self.bin_dir = folder, network, bin_dir
         self.settings = dict(settings or {})
-        self.people, self.machines = ["alice"], ["deploy-bot"]
-        self.hosts = {"node1": network.node_ip}
+        self.people, self.machines = list(people), list(machines)
+        self.hosts = {"node1": network.node_ip}  # name: address, as the bastion resolves it
+        for name, address in self.settings.get("hosts", {}).items():
+            self.hosts[name] = address.format(**vars(network))
         self.first_uid = FIRST_UID + network.index * UIDS_PER_LAB
         self.daemon = None
         self.config = self.path("config", "bastiond.yaml")
@@ -149,7 +151,7 @@ class Gateway:
         self._make_identity()
         write(self.path("pam.d", "bastion"), PAM.format(folder=self.folder))
         self.write_names()
-        write(self.path("config", "targets.known_hosts"), f"node1 {node.host_key()}\n")
+        write(self.path("config", "targets.known_hosts"), f"node1 {node.host_key()}\n" + self.settings.get("known_hosts", ""))
         write(self.policy, self.policy_text())
         write(self.config, self.config_text())
         for name in self.people:

@@ -42,8 +42,8 @@ def _write(path, text, mode=0o644):
 class Node:
     """Lives in FOLDER; `network` says where it listens."""
 
-    def __init__(self, folder, network, user_ca):
-        self.folder, self.network, self.user_ca = folder, network, user_ca
+    def __init__(self, folder, network, user_ca, sshd_lines=""):
+        self.folder, self.network, self.user_ca, self.sshd_lines = folder, network, user_ca, sshd_lines
         self.log = os.path.join(folder, "sshd.log")
 
     def prepare(self):
@@ -57,7 +57,7 @@ class Node:
         penalties = "PerSourcePenalties no\n" if version >= (9, 8) else ""
         _write(os.path.join(self.folder, "sshd_config"),
                SSHD_CONFIG.format(node_ip=self.network.node_ip, folder=self.folder, user_ca=self.user_ca,
-                                  penalties=penalties))
+                                  penalties=penalties) + self.sshd_lines)
 
     def _write_accounts(self):
         etc = os.path.join(self.folder, "etc")

@@ -110,9 +110,15 @@ def end(entry, grace_s=10):
     return leftovers
 
 
+def default_signals():
+    """A shell starts background jobs with SIGINT ignored, and that would be inherited down to the shells in node1."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def spawn(argv, log_path, environment=None):
     """Start a process in a session of its own, with its output in a file."""
     with open(log_path, "ab") as log:
         child = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                 start_new_session=True, env=environment)
+                                 start_new_session=True, env=environment, preexec_fn=default_signals)
     return child, identify(child.pid)

@@ -18,6 +18,8 @@ import sys
 import termios
 import time
 
+from .processes import default_signals
+
 PATIENCE_S = 60  # for one expected text; a test never waits longer than the text takes
 
 
@@ -36,6 +38,7 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
+                default_signals()
                 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
                 os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm-256color", **(environment or {})})
             except OSError as error:

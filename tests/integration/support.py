@@ -1,0 +1,144 @@
+"""What integration tests share: a lab per class, ssh as a person types it, and what must be said where something is refused."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "deploy"))
+
+from lab import Lab, processes, read, write  # noqa: E402
+from lab.terminal import Terminal  # noqa: E402
+
+__all__ = ["BIN", "IS_QUICK", "Lab", "LabCase", "MIB", "Terminal", "eventually", "processes", "read", "write"]
+
+BIN = os.environ.get("BASTION_BIN", os.path.join(TOP, "build/asan/bin"))
+IS_QUICK = os.environ.get("BASTION_TEST_QUICK") == "1"
+MIB = 1 << 20
+PATIENCE_S = 180  # of one command: a bound against hanging, never a measurement
+CODE_PROMPT = r"(?i)(code|one-time|otp)[^\n]*: ?$"
+SHELL_PROMPT = r"\$ $"
+
+
+def eventually(question, what, seconds=60):
+    """Ask until the answer is true, and return it."""
+    until = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            raise AssertionError(f"did not happen within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+class LabCase(unittest.TestCase):
+    """Tests of one class share a lab. `people` are engineers beside alice, `machines` beside deploy-bot."""
+
+    people, machines, settings = (), (), {}
+    lab = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.base = tempfile.mkdtemp(prefix="bastion-test.")
+        os.chmod(cls.base, 0o755)
+        cls.addClassCleanup(shutil.rmtree, cls.base, ignore_errors=True)
+        cls.lab = cls.new_lab()
+
+    @classmethod
+    def new_lab(cls):
+        lab = Lab(os.path.join(cls.base, "lab"), BIN, dict(cls.settings), people=cls.people, machines=cls.machines)
+        cls.addClassCleanup(cls.end_lab, lab)
+        return lab.up()
+
+    @classmethod
+    def end_lab(cls, lab):
+        """A daemon that leaves processes behind, or a sanitizer that complained, fails the class."""
+        log = lab.gateway.log
+        leftovers = lab.down()
+        complaints = [line for line in read(log).splitlines()
+                      if re.search(r"AddressSanitizer|LeakSanitizer|UndefinedBehavior|runtime error:", line)]
+        if complaints:
+            raise AssertionError("a sanitizer complained:\n" + "\n".join(complaints[:10]) + "\n" + read(log)[-6000:])
+        if leftovers:
+            raise AssertionError(f"{len(leftovers)} processes of the bastion outlived it")
+
+    # ssh
+
+    def ssh_argv(self, *words, person="deploy-bot", options=()):
+        """As the machine user by default: no code to wait for. Any engineer by name."""
+        return ["ssh", "-F", self.lab.path(Lab.config_name(person)), *(word for option in options for word in ("-o", option)), *words]
+
+    def ssh(self, *words, person="deploy-bot", options=(), seconds=PATIENCE_S, **given):
+        """Run to the end without a terminal. stdin is empty unless `input` or `stdin` is given."""
+        if "input" not in given:
+            given.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run(self.ssh_argv(*words, person=person, options=options), capture_output="stdout" not in given,
+                              timeout=seconds, check=False, **given)
+
+    def ssh_start(self, *words, person="deploy-bot", options=(), **given):
+        """Begin and leave running; ended with the test."""
+        child = subprocess.Popen(self.ssh_argv(*words, person=person, options=options),
+                                 **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **given})
+        self.addCleanup(self._finish, child)
+        return child
+
+    @staticmethod
+    def _finish(child):
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream:
+                stream.close()
+
+    def terminal(self, *words, person="deploy-bot", options=(), **given):
+        terminal = Terminal(self.ssh_argv(*words, person=person, options=options), **given)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def code(self, person):
+        return subprocess.run([self.lab.path("otp"), person], check=True, capture_output=True, text=True).stdout.strip()
+
+    def log_in(self, person):
+        """Pass the second factor once, so that the lease answers from now on."""
+        done = self.ssh("node1", "true", person=person)
+        self.assertEqual((done.returncode, done.stdout), (0, b""), done.stderr)
+
+    # events
+
+    def events(self):
+        try:
+            text = read(self.lab.gateway.events)
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in text.splitlines()]
+
+    def events_since(self, mark, **wanted):
+        """Events after `mark` (a count) whose fields match the regular expressions."""
+        return [event for event in self.events()[mark:]
+                if all(re.search(pattern, str(event.get(key, ""))) for key, pattern in wanted.items())]
+
+    def assert_refused(self, done, sentence, mark, event=None, **fields):
+        """The engineer reads one clear sentence, once, and the operator gets an event that is no success."""
+        said = done.stderr.decode(errors="replace") if isinstance(done.stderr, bytes) else done.stderr
+        self.assertNotEqual(done.returncode, 0, said)
+        found = re.findall(sentence, said)
+        self.assertEqual(len(found), 1, f"{sentence!r} once in: {said!r}")
+        wanted = {"outcome": "denied|failure", **({"event": event} if event else {}), **fields}
+        return eventually(lambda: self.events_since(mark, **wanted),
+                          f"an event {wanted} (there are: {self.events()[mark:]})", 20)
+
+    # recordings
+
+    def bastion(self, *words, check=True):
+        return self.lab.gateway.bastion(*words, check=check)
+
+    def sessions(self):
+        """All accesses that were recorded, oldest first."""
+        raise NotImplementedError
