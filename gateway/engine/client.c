@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/limits.h"
+
 enum { ED25519_BLOB_BYTES = 51 };
 
 /* Kinds of host key and signature that we accept from targets. No SHA-1. */
@@ -109,6 +111,18 @@ void engine_client_login(struct engine *engine)
     }
 }
 
+static enum err make_login_key(struct engine *engine, ssh_string *ret_blob)
+{
+    if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &engine->login_key) != SSH_OK ||
+        ssh_pki_export_pubkey_blob(engine->login_key, ret_blob) != SSH_OK ||
+        ssh_string_len(*ret_blob) != ED25519_BLOB_BYTES) {
+        ssh_key_free(engine->login_key);
+        engine->login_key = NULL;
+        return ERR_LIBRARY;
+    }
+    return ERR_NONE;
+}
+
 enum err engine_login_key(struct engine *engine, uint8_t *memory, size_t size_bytes,
                           struct cursor *ret_public_blob)
 {
@@ -119,17 +133,46 @@ enum err engine_login_key(struct engine *engine, uint8_t *memory, size_t size_by
         return ERR_TOO_LARGE;
     }
     ssh_string blob = NULL;
-    if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &engine->login_key) != SSH_OK ||
-        ssh_pki_export_pubkey_blob(engine->login_key, &blob) != SSH_OK || ssh_string_len(blob) > size_bytes) {
-        ssh_string_free(blob);
-        ssh_key_free(engine->login_key);
-        engine->login_key = NULL;
-        return ERR_LIBRARY;
+    enum err err = make_login_key(engine, &blob);
+    if (err == ERR_NONE) {
+        const uint8_t *bytes = ssh_string_data(blob);
+        memcpy(memory, bytes, ED25519_BLOB_BYTES);
+        /* The key itself is the last field of its blob. */
+        memcpy(engine->login_public, bytes + ED25519_BLOB_BYTES - ENGINE_ED25519_BYTES, ENGINE_ED25519_BYTES);
+        *ret_public_blob = cursor_of(memory, ED25519_BLOB_BYTES);
     }
-    memcpy(memory, ssh_string_data(blob), ssh_string_len(blob));
-    *ret_public_blob = cursor_of(memory, ssh_string_len(blob));
     ssh_string_free(blob);
-    return ERR_NONE;
+    return err;
+}
+
+/* libssh would take any certificate, and the target's answer to another key's would tell nothing. */
+static enum err check_certificate(const struct engine *engine, struct cursor certificate_blob)
+{
+    struct cursor type;
+    struct cursor nonce;
+    struct cursor subject;
+    TRY(cursor_string(&certificate_blob, LIMIT_KEY_BLOB_BYTES, &type));
+    TRY(cursor_string(&certificate_blob, LIMIT_KEY_BLOB_BYTES, &nonce));
+    TRY(cursor_string(&certificate_blob, LIMIT_KEY_BLOB_BYTES, &subject));
+    bool is_ours = cursor_equal_text(type, "ssh-ed25519-cert-v01@openssh.com") &&
+                   cursor_equal(subject, cursor_of(engine->login_public, ENGINE_ED25519_BYTES));
+    return is_ours ? ERR_NONE : ERR_MALFORMED;
+}
+
+static enum err attach_certificate(struct engine *engine, struct cursor certificate_blob)
+{
+    size_t len = cursor_len(&certificate_blob);
+    ssh_key certificate = NULL;
+    ssh_string blob = ssh_string_new(len);
+    if (blob == NULL) {
+        return ERR_MEMORY;
+    }
+    bool is_attached = ssh_string_fill(blob, certificate_blob.at, len) == 0 &&
+                       ssh_pki_import_cert_blob(blob, &certificate) == SSH_OK &&
+                       ssh_pki_copy_cert_to_privkey(certificate, engine->login_key) == SSH_OK;
+    ssh_key_free(certificate);
+    ssh_string_free(blob);
+    return is_attached ? ERR_NONE : ERR_MALFORMED;
 }
 
 enum err engine_login(struct engine *engine, struct cursor certificate_blob)
@@ -140,22 +183,10 @@ enum err engine_login(struct engine *engine, struct cursor certificate_blob)
     if (engine->role != ENGINE_CLIENT || engine->login_key == NULL || engine->login != LOGIN_NONE) {
         return ERR_STATE;
     }
-    size_t len = cursor_len(&certificate_blob);
-    ssh_key certificate = NULL;
-    ssh_string blob = ssh_string_new(len);
-    if (blob == NULL || len == 0 || ssh_string_fill(blob, certificate_blob.at, len) != 0) {
-        ssh_string_free(blob);
+    if (check_certificate(engine, certificate_blob) != ERR_NONE) {
         return ERR_MALFORMED;
     }
-    bool is_usable = ssh_pki_import_cert_blob(blob, &certificate) == SSH_OK &&
-                     ssh_key_type(certificate) == SSH_KEYTYPE_ED25519_CERT01 &&
-                     ssh_key_cmp(certificate, engine->login_key, SSH_KEY_CMP_PUBLIC) == 0 &&
-                     ssh_pki_copy_cert_to_privkey(certificate, engine->login_key) == SSH_OK;
-    ssh_key_free(certificate);
-    ssh_string_free(blob);
-    if (!is_usable) {
-        return ERR_MALFORMED;
-    }
+    TRY(attach_certificate(engine, certificate_blob));
     engine_client_login(engine);
     return ERR_NONE;
 }

@@ -61,6 +61,7 @@ struct engine {
 
     bool host_key_accepted; /* client: host_key() agreed in the key exchange that is under way */
     ssh_key login_key;      /* client, OWNED */
+    uint8_t login_public[ENGINE_ED25519_BYTES];
     enum login_state login;
 };
 
