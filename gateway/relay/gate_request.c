@@ -290,12 +290,6 @@ static enum err gate_harmless(struct gate *gate, const struct gate_packet *packe
     return gate_pass(gate, packet, at, request, GATE_AWAITS_REPLY);
 }
 
-enum {
-    FROM_CLIENT = 1 << GATE_CLIENT,
-    FROM_TARGET = 1 << GATE_TARGET,
-    FROM_BOTH = FROM_CLIENT | FROM_TARGET
-};
-
 static const struct gate_request_rule {
     const char *name;
     uint8_t from;
@@ -303,23 +297,23 @@ static const struct gate_request_rule {
     bool is_activity; /* counts against the idle limit */
     gate_request_step *step;
 } GATE_REQUEST_RULES[] = {
-    {"pty-req", FROM_CLIENT, true, true, gate_pty},
-    {"window-change", FROM_CLIENT, true, true, gate_window_change},
-    {"env", FROM_CLIENT, true, true, gate_env},
-    {"shell", FROM_CLIENT, true, true, gate_shell},
-    {"exec", FROM_CLIENT, true, true, gate_exec},
-    {"subsystem", FROM_CLIENT, true, true, gate_subsystem},
-    {"signal", FROM_CLIENT, true, true, gate_signal},
-    {"break", FROM_CLIENT, true, true, gate_break},
-    {"x11-req", FROM_CLIENT, true, true, gate_x11},
-    {"auth-agent-req@openssh.com", FROM_CLIENT, true, true, gate_agent},
-    {"exit-status", FROM_TARGET, true, true, gate_exit_status},
-    {"exit-signal", FROM_TARGET, true, true, gate_exit_signal},
-    {"xon-xoff", FROM_BOTH, true, false, gate_harmless},
-    {"eow@openssh.com", FROM_BOTH, false, false, gate_harmless},
-    {"keepalive@openssh.com", FROM_BOTH, false, false, gate_harmless},
-    {"simple@putty.projects.tartarus.org", FROM_CLIENT, true, false, gate_harmless},
-    {"winadj@putty.projects.tartarus.org", FROM_CLIENT, false, false, gate_harmless},
+    {"pty-req", GATE_FROM_CLIENT, true, true, gate_pty},
+    {"window-change", GATE_FROM_CLIENT, true, true, gate_window_change},
+    {"env", GATE_FROM_CLIENT, true, true, gate_env},
+    {"shell", GATE_FROM_CLIENT, true, true, gate_shell},
+    {"exec", GATE_FROM_CLIENT, true, true, gate_exec},
+    {"subsystem", GATE_FROM_CLIENT, true, true, gate_subsystem},
+    {"signal", GATE_FROM_CLIENT, true, true, gate_signal},
+    {"break", GATE_FROM_CLIENT, true, true, gate_break},
+    {"x11-req", GATE_FROM_CLIENT, true, true, gate_x11},
+    {"auth-agent-req@openssh.com", GATE_FROM_CLIENT, true, true, gate_agent},
+    {"exit-status", GATE_FROM_TARGET, true, true, gate_exit_status},
+    {"exit-signal", GATE_FROM_TARGET, true, true, gate_exit_signal},
+    {"xon-xoff", GATE_FROM_BOTH, true, false, gate_harmless},
+    {"eow@openssh.com", GATE_FROM_BOTH, false, false, gate_harmless},
+    {"keepalive@openssh.com", GATE_FROM_BOTH, false, false, gate_harmless},
+    {"simple@putty.projects.tartarus.org", GATE_FROM_CLIENT, true, false, gate_harmless},
+    {"winadj@putty.projects.tartarus.org", GATE_FROM_CLIENT, false, false, gate_harmless},
 };
 
 static const struct gate_request_rule *gate_find_rule(const struct gate_channel *at, enum gate_side from,
@@ -354,46 +348,4 @@ MUST_CHECK enum err gate_channel_request(struct gate *gate, const struct gate_pa
         gate->active_us = gate->now_us;
     }
     return rule->step(gate, packet, at, &request);
-}
-
-/* Requests about the whole connection */
-
-static const struct gate_global_rule {
-    const char *name;
-    uint8_t from;
-    enum { GLOBAL_PASSES, GLOBAL_IS_KEPT } what;
-} GATE_GLOBAL_RULES[] = {
-    {"keepalive@openssh.com", FROM_BOTH, GLOBAL_PASSES},
-    {"no-more-sessions@openssh.com", FROM_CLIENT, GLOBAL_PASSES},
-    /* Host keys that the bastion cannot prove to the client: not a word of them, and no record each time. */
-    {"hostkeys-00@openssh.com", FROM_TARGET, GLOBAL_IS_KEPT},
-};
-
-static const struct gate_global_rule *gate_find_global(enum gate_side from, struct cursor name)
-{
-    for (size_t i = 0; i < sizeof GATE_GLOBAL_RULES / sizeof GATE_GLOBAL_RULES[0]; i++) {
-        const struct gate_global_rule *rule = &GATE_GLOBAL_RULES[i];
-        if ((rule->from & (1U << from)) != 0 && cursor_equal_text(name, rule->name)) {
-            return rule;
-        }
-    }
-    return NULL;
-}
-
-MUST_CHECK enum err gate_global_request(struct gate *gate, const struct gate_packet *packet)
-{
-    struct relay_request request;
-    GATE_READ(gate, packet, relay_read_global_request(packet->payload, &request));
-    const struct gate_global_rule *rule = gate_find_global(packet->from, request.name);
-    bool is_passed = rule != NULL && rule->what == GLOBAL_PASSES;
-    if (rule == NULL) {
-        TRY(gate_refused(gate, TAP_WHOLE_ACCESS,
-                         packet->from == GATE_CLIENT ? "request" : "request of the target", request.name,
-                         "the bastion does not let this request through"));
-    }
-    if (request.wants_reply) {
-        TRY(gate_await(gate, &gate->pending[packet->from], packet->from,
-                       is_passed ? GATE_AWAITS_REPLY : GATE_ANSWERS_FAILURE));
-    }
-    return is_passed ? gate_forward(gate, packet) : gate_answer_global(gate, packet->from);
 }

@@ -76,6 +76,13 @@ struct gate {
     char explain[LIMIT_SENTENCE_BYTES];
 };
 
+/* Who may ask: bits for the tables of requests. */
+enum {
+    GATE_FROM_CLIENT = 1 << GATE_CLIENT,
+    GATE_FROM_TARGET = 1 << GATE_TARGET,
+    GATE_FROM_BOTH = GATE_FROM_CLIENT | GATE_FROM_TARGET,
+};
+
 /* The packet at hand. */
 struct gate_packet {
     enum gate_side from;
@@ -126,6 +133,8 @@ MUST_CHECK enum err gate_channel_over(struct gate *gate, struct gate_channel *at
 
 /* gate_request.c */
 MUST_CHECK enum err gate_channel_request(struct gate *gate, const struct gate_packet *packet);
+
+/* gate_global.c */
 MUST_CHECK enum err gate_global_request(struct gate *gate, const struct gate_packet *packet);
 
 /* gate_reply.c */

@@ -1,32 +1,8 @@
-#include "relay/outer.h"
+#include "outer_state.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/text.h"
-
-/* FREE is zero, so an empty table needs no other preparation. CLOSING: CLOSE was sent, the client's is
- * awaited. */
-enum outer_state { OUTER_FREE = 0, OUTER_ASKED, OUTER_OPEN, OUTER_CLOSING };
-
-struct outer_channel {
-    enum outer_state state;
-    uint32_t client_number;
-    uint32_t send_window_bytes;    /* what the client still takes */
-    uint32_t send_packet_bytes;    /* ... in one packet */
-    uint32_t receive_window_bytes; /* what the client may still send */
-    uint32_t unconsumed_bytes;     /* given to the owner, who has not said that it is done with them */
-    uint32_t consumed_bytes;       /* done with, and not yet given back as window */
-    bool has_sent_eof, has_received_eof;
-};
-
-struct outer {
-    const struct outer_calls *calls;
-    void *owner;
-    const char *violation; /* a constant */
-    unsigned keepalives;   /* sent, unanswered */
-    struct outer_channel channels[OUTER_CHANNELS_MAX];
-};
 
 struct outer *outer_new(const struct outer_calls *calls, void *owner)
 {
@@ -61,41 +37,6 @@ static MUST_CHECK enum err outer_violation(struct outer *outer, const char *sent
             return outer_violation(outer, "a packet is not laid out as RFC 4254 says");                      \
         }                                                                                                    \
     } while (0)
-
-static MUST_CHECK enum err outer_give(struct outer *outer, enum relay_type type, struct cursor head,
-                                      struct cursor body)
-{
-    return outer->calls->send(outer->owner, (uint8_t)type, head, body);
-}
-
-/* Send what `out` holds. Our own packets are small and bounded, so a full writer is a fault of this file. */
-static MUST_CHECK enum err outer_give_written(struct outer *outer, enum relay_type type,
-                                              const struct writer *out)
-{
-    struct cursor head;
-    enum err err = writer_done(out, &head);
-    assert(err == ERR_NONE);
-    return outer_give(outer, type, head, cursor_of(NULL, 0));
-}
-
-static MUST_CHECK enum err outer_give_number(struct outer *outer, enum relay_type type, uint32_t number)
-{
-    uint8_t memory[sizeof number];
-    struct writer out = writer_of(memory, sizeof memory);
-    writer_u32be(&out, number);
-    return outer_give_written(outer, type, &out);
-}
-
-static MUST_CHECK enum err outer_give_open_failure(struct outer *outer, uint32_t recipient,
-                                                   enum relay_open_reason reason, const char *sentence)
-{
-    char text[LIMIT_SENTENCE_BYTES];
-    text_printable(cursor_of_text(sentence), text, sizeof text);
-    uint8_t memory[RELAY_OWN_PACKET_BYTES];
-    struct writer out = writer_of(memory, sizeof memory);
-    relay_write_open_failure(&out, recipient, reason, text);
-    return outer_give_written(outer, RELAY_OPEN_FAILURE, &out);
-}
 
 /* Opening */
 
@@ -306,9 +247,10 @@ static MUST_CHECK enum err outer_global_request(struct outer *outer, struct curs
     }
     /* There is no session channel to be had anyway, so this promise is kept. Everything else is refused; for
      * keepalive@openssh.com a refusal is the usual sign of life. */
+    uint8_t memory[1];
+    struct writer empty = writer_of(memory, sizeof memory);
     bool is_granted = cursor_equal_text(request.name, "no-more-sessions@openssh.com");
-    return outer_give(outer, is_granted ? RELAY_REQUEST_SUCCESS : RELAY_REQUEST_FAILURE, cursor_of(NULL, 0),
-                      cursor_of(NULL, 0));
+    return outer_give_written(outer, is_granted ? RELAY_REQUEST_SUCCESS : RELAY_REQUEST_FAILURE, &empty);
 }
 
 static MUST_CHECK enum err outer_global_reply(struct outer *outer)
@@ -353,146 +295,4 @@ MUST_CHECK enum err outer_packet(struct outer *outer, uint8_t type, struct curso
     default:
         return outer_violation(outer, "the client sent a packet type that RFC 4254 does not define");
     }
-}
-
-/* Actions of the owner */
-
-static struct outer_channel *outer_at(struct outer *outer, unsigned channel)
-{
-    assert(channel < OUTER_CHANNELS_MAX);
-    return &outer->channels[channel];
-}
-
-MUST_CHECK enum err outer_confirm(struct outer *outer, unsigned channel)
-{
-    struct outer_channel *at = outer_at(outer, channel);
-    if (at->state != OUTER_ASKED) {
-        return ERR_STATE;
-    }
-    at->state = OUTER_OPEN;
-    uint8_t memory[RELAY_OWN_PACKET_BYTES];
-    struct writer out = writer_of(memory, sizeof memory);
-    relay_write_confirmation(&out, at->client_number, channel, OUTER_WINDOW_BYTES, OUTER_PACKET_BYTES);
-    return outer_give_written(outer, RELAY_OPEN_CONFIRMATION, &out);
-}
-
-MUST_CHECK enum err outer_refuse(struct outer *outer, unsigned channel, enum relay_open_reason reason,
-                                 const char *sentence)
-{
-    struct outer_channel *at = outer_at(outer, channel);
-    if (at->state != OUTER_ASKED) {
-        return ERR_STATE;
-    }
-    uint32_t client_number = at->client_number;
-    *at = (struct outer_channel){0};
-    return outer_give_open_failure(outer, client_number, reason, sentence);
-}
-
-size_t outer_window(const struct outer *outer, unsigned channel)
-{
-    assert(channel < OUTER_CHANNELS_MAX);
-    const struct outer_channel *at = &outer->channels[channel];
-    return at->state == OUTER_OPEN && !at->has_sent_eof ? at->send_window_bytes : 0;
-}
-
-MUST_CHECK enum err outer_send(struct outer *outer, unsigned channel, struct cursor bytes, size_t *ret_taken)
-{
-    struct outer_channel *at = outer_at(outer, channel);
-    if (at->state != OUTER_OPEN || at->has_sent_eof) {
-        return ERR_STATE;
-    }
-    const uint8_t *start = bytes.at;
-    while (cursor_len(&bytes) > 0 && at->send_window_bytes > 0) {
-        size_t piece_bytes = cursor_len(&bytes);
-        if (piece_bytes > at->send_packet_bytes) {
-            piece_bytes = at->send_packet_bytes;
-        }
-        if (piece_bytes > at->send_window_bytes) {
-            piece_bytes = at->send_window_bytes;
-        }
-        struct cursor piece;
-        TRY(cursor_bytes(&bytes, piece_bytes, &piece));
-        at->send_window_bytes -= (uint32_t)piece_bytes;
-        uint8_t memory[RELAY_DATA_HEAD_BYTES];
-        struct writer out = writer_of(memory, sizeof memory);
-        writer_u32be(&out, at->client_number);
-        writer_u32be(&out, (uint32_t)piece_bytes);
-        TRY(outer_give(outer, RELAY_DATA, cursor_of(memory, sizeof memory), piece));
-    }
-    *ret_taken = (size_t)(bytes.at - start);
-    return ERR_NONE;
-}
-
-MUST_CHECK enum err outer_consumed(struct outer *outer, unsigned channel, size_t len_bytes)
-{
-    struct outer_channel *at = outer_at(outer, channel);
-    if (at->state != OUTER_OPEN) {
-        return ERR_NONE;
-    }
-    assert(len_bytes <= at->unconsumed_bytes);
-    at->unconsumed_bytes -= (uint32_t)len_bytes;
-    at->consumed_bytes += (uint32_t)len_bytes;
-    if (at->consumed_bytes < OUTER_WINDOW_BYTES / 2 || at->has_received_eof) {
-        return ERR_NONE;
-    }
-    uint8_t memory[2 * sizeof(uint32_t)];
-    struct writer out = writer_of(memory, sizeof memory);
-    writer_u32be(&out, at->client_number);
-    writer_u32be(&out, at->consumed_bytes);
-    at->receive_window_bytes += at->consumed_bytes;
-    at->consumed_bytes = 0;
-    return outer_give_written(outer, RELAY_WINDOW_ADJUST, &out);
-}
-
-MUST_CHECK enum err outer_eof(struct outer *outer, unsigned channel)
-{
-    struct outer_channel *at = outer_at(outer, channel);
-    if (at->state == OUTER_FREE || at->state == OUTER_ASKED) {
-        return ERR_STATE;
-    }
-    if (at->state == OUTER_CLOSING || at->has_sent_eof) {
-        return ERR_NONE;
-    }
-    at->has_sent_eof = true;
-    return outer_give_number(outer, RELAY_EOF, at->client_number);
-}
-
-MUST_CHECK enum err outer_close(struct outer *outer, unsigned channel)
-{
-    struct outer_channel *at = outer_at(outer, channel);
-    if (at->state == OUTER_FREE || at->state == OUTER_ASKED) {
-        return ERR_STATE;
-    }
-    if (at->state == OUTER_CLOSING) {
-        return ERR_NONE;
-    }
-    at->state = OUTER_CLOSING;
-    return outer_give_number(outer, RELAY_CLOSE, at->client_number);
-}
-
-unsigned outer_channel_count(const struct outer *outer)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < OUTER_CHANNELS_MAX; i++) {
-        count += outer->channels[i].state != OUTER_FREE;
-    }
-    return count;
-}
-
-MUST_CHECK enum err outer_keepalive(struct outer *outer)
-{
-    if (outer->keepalives >= OUTER_KEEPALIVES_MAX) {
-        return ERR_NONE;
-    }
-    outer->keepalives++;
-    uint8_t memory[RELAY_OWN_PACKET_BYTES];
-    struct writer out = writer_of(memory, sizeof memory);
-    writer_text(&out, "keepalive@openssh.com");
-    writer_bool(&out, true);
-    return outer_give_written(outer, RELAY_GLOBAL_REQUEST, &out);
-}
-
-unsigned outer_keepalives_unanswered(const struct outer *outer)
-{
-    return outer->keepalives;
 }
