@@ -151,6 +151,31 @@ VTermPos screen_cursor(const struct replay_screen *screen)
     return at;
 }
 
+static void move_cursor(struct replay_screen *screen, VTermPos to)
+{
+    char text[64];
+    int len = snprintf(text, sizeof text, "\x1b[%d;%dH", to.row + 1, to.col + 1);
+    (void)vterm_input_write(screen->vterm, text, (size_t)len);
+}
+
+/* A saved cursor survives a resize, and a resize may push the cursor up: it can be outside of the screen, and
+ * libvterm 0.1.4 then reads outside of its memory at the next character. Never go on from there. */
+static void keep_cursor_inside(struct replay_screen *screen)
+{
+    VTermPos at = {0};
+    vterm_state_get_cursorpos(screen->state, &at);
+    VTermPos sane = screen_cursor(screen);
+    if (at.row != sane.row || at.col != sane.col) {
+        move_cursor(screen, sane);
+    }
+}
+
+static void write_vterm(struct replay_screen *screen, struct cursor bytes)
+{
+    (void)vterm_input_write(screen->vterm, (const char *)bytes.at, cursor_len(&bytes));
+    keep_cursor_inside(screen);
+}
+
 static bool is_at_home(const struct replay_screen *screen)
 {
     VTermPos at = screen_cursor(screen);
@@ -191,7 +216,7 @@ static enum err repeat_last(struct replay_screen *screen, struct cursor sequence
         TRY(text_u64(digits, UINT16_MAX, &count));
     }
     for (uint64_t i = 0; i < count && screen->last_bytes > 0 && screen->line_err == ERR_NONE; i++) {
-        (void)vterm_input_write(screen->vterm, (const char *)screen->last, screen->last_bytes);
+        write_vterm(screen, cursor_of(screen->last, screen->last_bytes));
     }
     return screen->line_err;
 }
@@ -231,7 +256,7 @@ static enum err put_piece(void *context, enum replay_piece piece, struct cursor 
     } else if (bytes.end[-1] == 'r' && !are_margins_sane(screen, bytes)) {
         return ERR_NONE;
     }
-    (void)vterm_input_write(screen->vterm, (const char *)bytes.at, cursor_len(&bytes));
+    write_vterm(screen, bytes);
     return screen->line_err;
 }
 
@@ -249,6 +274,7 @@ enum err replay_screen_resize(struct replay_screen *screen, uint32_t cols, uint3
     (void)snprintf(text, sizeof text, "\x1b[r\x1b[%d;%dH", at.row + 1, at.col + 1);
     (void)vterm_input_write(screen->vterm, text, strlen(text));
     vterm_set_size(screen->vterm, (int)replay_screen_rows(rows), (int)replay_screen_cols(cols));
+    keep_cursor_inside(screen);
     screen_dirty(screen, 0, REPLAY_ROWS_MAX);
     return screen->line_err;
 }

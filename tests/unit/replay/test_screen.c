@@ -161,6 +161,20 @@ static void screen_sizes_are_bounded(void **state)
     put(screen, "\xe6\x97\xa5\r\n\xe6\x97\xa5");
 }
 
+static void screen_restored_cursor_stays_on_the_screen(void **state)
+{
+    (void)state;
+    struct queue lines;
+    queue_init(&lines, 1 << 20);
+    OWNED_SCREEN *screen = new_screen(20, 10, &lines);
+    put(screen, E "[10;20H" E "7" E "[H" E "[s");
+    assert_int_equal(replay_screen_resize(screen, 4, 2), ERR_NONE);
+    put(screen, E "8x" E "[uy" E "[?1048lz");
+    assert_int_equal(replay_screen_lines(screen), ERR_NONE);
+    assert_true(queue_len(&lines) > 0);
+    queue_done(&lines);
+}
+
 static enum err refuse_line(void *context, struct cursor line)
 {
     (void)context;
@@ -185,6 +199,7 @@ int main(void)
         cmocka_unit_test(screen_wide_character_at_the_edge),
         cmocka_unit_test(screen_clear_forgets),
         cmocka_unit_test(screen_sizes_are_bounded),
+        cmocka_unit_test(screen_restored_cursor_stays_on_the_screen),
         cmocka_unit_test(screen_error_of_the_sink_is_returned),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
