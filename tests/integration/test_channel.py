@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from support import IS_QUICK, MIB, SHELL_PROMPT, LabCase, eventually
 
@@ -99,12 +100,14 @@ class TerminalTest(LabCase):
     def test_interrupt_key_interrupts(self):
         with self.terminal("node1") as terminal:
             terminal.expect(SHELL_PROMPT)
-            terminal.say("sleep 600; echo status=$?")
-            terminal.expect("sleep 600")
+            terminal.say("echo now$((1)); sleep 600; echo never$((1))")
+            terminal.expect("now1")
+            time.sleep(0.5)  # the shell starts `sleep`: nothing shows when it has
             terminal.say("\x03", enter="")
             terminal.expect(SHELL_PROMPT)
-            terminal.say("exit 130")
-            self.assertEqual(terminal.wait(), 130)
+            terminal.say("exit 13")
+            self.assertEqual(terminal.wait(), 13)
+            self.assertNotIn("never1", terminal.screen)
 
     def test_forced_terminal_for_a_command(self):
         with self.terminal("-tt", "node1", "stty size; exit 9", rows=20, columns=60) as terminal:

@@ -25,7 +25,7 @@ def upward(layers):
     seen = set()
     for room, (allowed, _headers, number) in layers.items():
         for other in allowed:
-            if other not in seen:
+            if other.split("/")[0] not in seen:
                 yield f"tests/lint/layers.txt:{number}: {room} names {other}, which is not above its line"
         seen.add(room)
 
@@ -60,7 +60,7 @@ def check_file(path, layers):
             yield f"{path}:{number}: {quoted} climbs out of its folder"
         elif quoted and os.path.exists(os.path.join(TOP, "include", quoted)):
             other = quoted.split("/")[0]
-            if other not in (room, *allowed):
+            if other not in (room, *allowed) and quoted not in allowed:
                 yield f"{path}:{number}: {room} may not include {quoted}"
         elif quoted and not os.path.exists(os.path.join(TOP, os.path.dirname(path), quoted)):
             yield f"{path}:{number}: {quoted} is neither public nor beside the file"

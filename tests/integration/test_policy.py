@@ -1,0 +1,200 @@
+"""What is not allowed: one sentence with its code for the engineer, one event for the operator."""
+
+import re
+import signal
+
+from support import LabCase, eventually, processes, read, write
+
+STRANGER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVua25vd24tdW5rbm93bi11bmtub3duLXVua25vd24h"
+
+
+class DenialTest(LabCase):
+    people = ("gina",)
+    settings = {
+        # One sshd, many names: what counts is what the bastion resolves and knows of them.
+        "hosts": {"changed": "{node_ip}", "unlisted": "{node_ip}", "metadata": "169.254.169.254", "itself": "127.0.0.1",
+                  "absent": "{absent_ip}", "nosuchname": "{node_ip}"},
+        "known_hosts": f"changed {STRANGER_KEY}\nmetadata,itself,absent,nosuchname {STRANGER_KEY}\n",
+    }
+
+    def mark(self):
+        return len(self.events())
+
+    def refused(self, *words, sentence, event, person="deploy-bot", options=(), **fields):
+        mark = self.mark()
+        done = self.ssh(*words, person=person, options=options)
+        found = self.assert_refused(done, sentence, mark, event, **fields)
+        self.assertEqual(self.ssh("node1", "echo fine").stdout, b"fine\n", "the bastion serves on")
+        return done, found
+
+    def test_unknown_target_is_refused(self):
+        self.refused("node1", "true", options=["HostName=nowhere.internal"], sentence=r"nowhere\.internal[^\n]*\[D-[A-Z-]+\]",
+                     event="target.denied", host=r"nowhere\.internal")
+
+    def test_other_port_is_refused(self):
+        self.refused("-p", "2222", "node1", "true", sentence=r"\[D-[A-Z-]+\]", event="target.denied", port="2222")
+
+    def test_forbidden_account_is_refused(self):
+        self.refused("root@node1", "true", sentence=r"root[^\n]*\[D-[A-Z-]+\]", event="target.denied", account="root")
+
+    def test_forbidden_command_is_refused_with_126(self):
+        self.log_in("gina")
+        done, _ = self.refused("deploy@node1", "uptime; id", person="gina", sentence=r"bastion: [^\n]+",
+                               event="session.note|target.denied|session.refused")
+        self.assertEqual((done.returncode, done.stdout), (126, b""))
+
+    def test_allowed_command_of_the_same_rule_runs(self):
+        self.log_in("gina")
+        done = self.ssh("deploy@node1", "uptime", person="gina")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn(b"load average", done.stdout)
+
+    def test_forbidden_shell_is_refused(self):
+        self.log_in("gina")
+        with self.terminal("deploy@node1", person="gina") as terminal:
+            self.assertNotEqual(terminal.wait(), 0)
+            self.assertRegex(terminal.screen, r"bastion: |refused|not allow")
+            self.assertNotIn("$ ", terminal.screen)
+
+    def test_address_outside_the_grant_is_refused(self):
+        for name in ("metadata", "itself"):
+            with self.subTest(name=name):
+                self.refused("node1", "true", options=[f"HostName={name}"], sentence=r"\[D-DIAL-ADDRESS\]",
+                             event="target.not_reached", host=name)
+
+    def test_address_instead_of_a_name_is_refused(self):
+        for address in (self.lab.network.node_ip, "127.0.0.1", "::1", "169.254.169.254", "0x7f000001", "2130706433"):
+            with self.subTest(address=address):
+                mark = self.mark()
+                done = self.ssh("node1", "true", options=[f"HostName={address}"])
+                self.assert_refused(done, r"\[D-[A-Z-]+\]", mark, "target.denied")
+
+    def test_changed_host_key_is_refused(self):
+        self.refused("node1", "true", options=["HostName=changed"], sentence=r"host key[^\n]*",
+                     event="target.login_failed|target.host_key|session.note", host="changed")
+
+    def test_host_without_known_key_is_refused(self):
+        self.refused("node1", "true", options=["HostName=unlisted"], sentence=r"\[D-HOST-KEY\]", event="target.no_host_key",
+                     host="unlisted")
+
+    def test_host_that_does_not_answer_is_told(self):
+        self.refused("node1", "true", options=["HostName=absent"], sentence=r"\[D-DIAL[A-Z-]*\]", event="target.not_reached",
+                     host="absent")
+
+    def test_name_that_does_not_resolve_is_told(self):
+        names = self.lab.path("names", "hosts")
+        before = read(names)
+        with open(names, "r+", encoding="ascii") as file:  # in place: it is mounted over the bastion's /etc/hosts
+            kept = [line for line in before.splitlines() if "nosuchname" not in line]
+            file.write("\n".join(kept) + "\n")
+            file.truncate()
+        self.refused("node1", "true", options=["HostName=nosuchname"], sentence=r"\[D-DIAL-NAME\]", event="target.not_reached",
+                     host="nosuchname")
+
+    def test_forwards_agent_and_x11_are_refused(self):
+        for words in (("-R", "9999:127.0.0.1:9999"), ("-L", "9998:127.0.0.1:22")):
+            with self.subTest(words=words):
+                done = self.ssh(*words, "node1", "sleep 1; ss -Hltn 'sport = :9999' | wc -l", options=["ExitOnForwardFailure=no"])
+                self.assertEqual(done.stdout.strip(), b"0", done.stderr)
+        done = self.ssh("-A", "node1", "echo agent=$SSH_AUTH_SOCK")
+        self.assertEqual(done.stdout, b"agent=\n")
+
+    def test_outer_connection_opens_no_shell(self):
+        """`ssh bastion` is no login to the bastion's machine."""
+        done = self.ssh("bastion", "cat /etc/passwd")
+        self.assertNotIn(b"root:", done.stdout)
+        self.assertNotEqual(done.returncode, 0)
+
+
+class ReloadTest(LabCase):
+    people = ("hugo",)
+
+    def reload(self, text, event):
+        write(self.lab.gateway.policy, text)
+        mark = len(self.events())
+        self.lab.gateway.reload()
+        return eventually(lambda: self.events_since(mark, event=event), f"the event {event}")
+
+    def test_1_bad_file_keeps_the_old_policy(self):
+        good = read(self.lab.gateway.policy)
+        for bad, says in ((good.replace("rules:", "rulez:"), "rulez"), (good + "\nx: [", "x|flow|expected"), ("", ""),
+                          (good.replace("can: { shell: true, exec: true }", "can: { shell: yes please }"), "shell")):
+            with self.subTest(bad=bad[-60:]):
+                found = self.reload(bad, "policy.refused|policy.error")
+                text = " ".join(str(event) for event in found)
+                self.assertRegex(text, r"policy\.yaml" + (r":\d+:\d+" if says else ""))
+                self.assertRegex(text, says)
+                self.assertEqual(self.ssh("node1", "echo as before").stdout, b"as before\n")
+        self.reload(good, "policy.loaded")
+
+    def test_2_failing_test_in_the_file_keeps_the_old_policy(self):
+        good = read(self.lab.gateway.policy)
+        self.reload(good.replace('deny: ["shell nodes as deploy"', 'deny: ["shell nodes as ec2-user"'),
+                    "policy.refused|policy.error")
+        self.assertEqual(self.ssh("node1", "echo as before").stdout, b"as before\n")
+        self.reload(good, "policy.loaded")
+
+    def test_3_new_policy_holds_for_new_connections(self):
+        good = read(self.lab.gateway.policy)
+        without = re.sub(r"as: \[ec2-user, deploy\]\n    can: \{ shell: true, exec: true \}",
+                         "as: [deploy]\n    can: { exec: [[hostname]] }", good)
+        self.assertNotEqual(good, without)
+        self.reload(without, "policy.loaded")
+        self.assertEqual(self.ssh("node1", "hostname").stdout, b"node1\n")
+        mark = len(self.events())
+        self.assertEqual(self.ssh("node1", "id").returncode, 126)
+        self.assert_refused(self.ssh("ec2-user@node1", "hostname"), r"\[D-[A-Z-]+\]", mark, "target.denied")
+        self.reload(good, "policy.loaded")
+        self.assertEqual(self.ssh("node1", "echo again").stdout, b"again\n")
+
+    def test_4_live_session_survives_a_reload(self):
+        child = self.ssh_start("node1", "cat")
+        child.stdin.write(b"before\n")
+        child.stdin.flush()
+        self.assertEqual(child.stdout.readline(), b"before\n")
+        self.reload(read(self.lab.gateway.policy) + "# a new hash\n", "policy.loaded")
+        out, _err = child.communicate(b"after\n", timeout=60)
+        self.assertEqual((out, child.returncode), (b"after\n", 0))
+
+    def test_5_bad_policy_at_start_is_refused_with_its_place(self):
+        good = read(self.lab.gateway.policy)
+        self.assertEqual(self.lab.stop_daemon(), [])
+        write(self.lab.gateway.policy, good.replace("rules:", "rulez:"))
+        with self.assertRaisesRegex(Exception, r"policy\.yaml:\d+:\d+"):
+            self.lab.start_daemon()
+        write(self.lab.gateway.policy, good)
+        self.lab.start_daemon()
+        self.assertEqual(self.ssh("node1", "echo up").stdout, b"up\n")
+
+
+class OperatorTest(LabCase):
+    """The command line about the policy."""
+
+    def test_check_passes_a_good_policy(self):
+        self.assertEqual(self.bastion("policy", "check", self.lab.gateway.policy).returncode, 0)
+
+    def test_check_names_the_place_of_a_mistake(self):
+        bad = self.lab.path("bad.yaml")
+        write(bad, read(self.lab.gateway.policy).replace("rules:", "rulez:"))
+        done = self.bastion("policy", "check", bad, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stdout + done.stderr, r"bad\.yaml:\d+:\d+.*rulez")
+
+    def test_explain_opens_a_code(self):
+        done = self.ssh("root@node1", "true")
+        code = re.search(rb"\[(D-[A-Z-]+)\]", done.stderr)[1].decode()
+        said = self.bastion("policy", "explain", code)
+        self.assertIn(code, said.stdout)
+
+    def test_signals_end_the_daemon_in_order(self):
+        child = self.ssh_start("node1", "cat")
+        child.stdin.write(b"x\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        entry = self.lab.gateway.daemon
+        processes.send(entry, signal.SIGTERM)
+        self.assertEqual(processes.wait_gone([entry], 30), [])
+        _out, err = child.communicate(timeout=60)
+        self.assertNotEqual(child.returncode, 0)
+        self.assertIn(b"bastion", err)
+        self.lab.start_daemon()

@@ -1,0 +1,555 @@
+/* The signer as a process: the real binary, driven over descriptor 3. */
+#include <sys/stat.h>
+#include <time.h>
+
+#include "child.h"
+#include "crypto/ed25519.h"
+#include "keys/certificate.h"
+#include "keys/private_key.h"
+#include "keys/signature.h"
+
+static char folder[] = "/tmp/signer-test-XXXXXX";
+static char paths[3][64];
+static const char *const NAMES[] = {"host", "inner", "ca"};
+static struct keys_blob public_blobs[3];
+static struct crypto_ed25519 person;
+static struct keys_blob person_blob;
+
+static void write_key(const char *path, uint8_t seed_byte, mode_t mode, struct keys_blob *ret_blob)
+{
+    uint8_t seed[KEYS_SEED_BYTES] = {seed_byte};
+    uint8_t public_key[32];
+    OWNED_SECRET file = {0};
+    assert_int_equal(keys_private_write(seed, 1, "test", &file), ERR_NONE);
+    assert_int_equal(crypto_ed25519_public(seed, public_key), ERR_NONE);
+    keys_blob_of_ed25519(public_key, ret_blob);
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(fd_write_all(fd, secret_peek(&file)), ERR_NONE);
+    assert_int_equal(fchmod(fd, mode), 0);
+    fd_close(&fd);
+}
+
+static int make_keys(void **state)
+{
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", folder, NAMES[i]);
+        write_key(paths[i], (uint8_t)(i + 1), 0600, &public_blobs[i]);
+    }
+    static const uint8_t SEED[32] = {99};
+    assert_int_equal(crypto_ed25519_load(&person, SEED), ERR_NONE);
+    keys_blob_of_ed25519(person.public_key, &person_blob);
+    return 0;
+}
+
+static int remove_keys(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
+        (void)unlink(paths[i]);
+    }
+    (void)rmdir(folder);
+    crypto_ed25519_done(&person);
+    return 0;
+}
+
+static void start_with(struct child *child, const char *host, const char *inner, const char *ca)
+{
+    const char *const arguments[] = {BASTION_SIGNER, "--host-key", host, "--inner-key",
+                                     inner,          "--user-ca",  ca,   NULL};
+    child_start(child, arguments);
+}
+
+static void start(struct child *child)
+{
+    start_with(child, paths[0], paths[1], paths[2]);
+    child_expect(child, IPC_SIGNER_READY, 0);
+}
+
+static struct child child;
+static uint8_t memory[16384];
+static const uint8_t HASH[64] = {1, 2, 3, 4};
+static const uint8_t OTHER_HASH[64] = {4, 3, 2, 1};
+
+static bool sign_kex(uint32_t ref, uint8_t which, const uint8_t *hash, size_t len, struct cursor *ret_blob)
+{
+    struct writer body = writer_of(memory, sizeof memory);
+    writer_u8(&body, which);
+    writer_string(&body, cursor_of(hash, len));
+    child_send(&child, IPC_SIGN_KEX, ref, &body);
+    child_expect(&child, IPC_SIGN_KEX_DONE, ref);
+    struct cursor answer = child.message.body;
+    bool is_ok = false;
+    assert_int_equal(cursor_bool(&answer, &is_ok), ERR_NONE);
+    assert_int_equal(cursor_string(&answer, 256, ret_blob), ERR_NONE);
+    assert_int_equal(cursor_end(&answer), ERR_NONE);
+    assert_int_equal(cursor_len(ret_blob) > 0, is_ok);
+    return is_ok;
+}
+
+/* A login as a client makes it. */
+struct login {
+    const char *user, *method, *algorithm;
+    const uint8_t *session_id;
+    size_t session_id_len;
+    struct cursor host_key;
+};
+
+static struct cursor sign_login(const struct login *login, uint8_t signature_memory[static 256])
+{
+    struct keys_user_request request = {
+        .session_id = cursor_of(login->session_id, login->session_id_len),
+        .user = cursor_of_text(login->user),
+        .method = cursor_of_text(login->method),
+        .algorithm = cursor_of_text("ssh-ed25519"),
+        .key_blob = keys_blob_peek(&person_blob),
+        .host_key_blob = login->host_key,
+    };
+    static uint8_t data_memory[8192];
+    struct cursor data;
+    assert_int_equal(keys_user_request_write(&request, data_memory, sizeof data_memory, &data), ERR_NONE);
+    uint8_t raw[64];
+    assert_int_equal(crypto_ed25519_sign(&person, data, raw), ERR_NONE);
+    struct writer out = writer_of(signature_memory, 256);
+    writer_text(&out, "ssh-ed25519");
+    writer_string(&out, cursor_of(raw, sizeof raw));
+    struct cursor signature;
+    assert_int_equal(writer_done(&out, &signature), ERR_NONE);
+    return signature;
+}
+
+static bool verify(uint32_t ref, const struct login *login, struct cursor signature)
+{
+    struct writer body = writer_of(memory, sizeof memory);
+    writer_text(&body, login->user);
+    writer_text(&body, login->method);
+    writer_text(&body, login->algorithm);
+    writer_string(&body, keys_blob_peek(&person_blob));
+    writer_string(&body, signature);
+    child_send(&child, IPC_VERIFY_USER, ref, &body);
+    child_expect(&child, IPC_VERIFY_USER_DONE, ref);
+    struct cursor answer = child.message.body;
+    bool is_ok = false;
+    uint8_t flags = 1;
+    uint32_t counter = 1;
+    assert_int_equal(cursor_bool(&answer, &is_ok), ERR_NONE);
+    assert_int_equal(cursor_u8(&answer, &flags), ERR_NONE);
+    assert_int_equal(cursor_u32be(&answer, &counter), ERR_NONE);
+    assert_int_equal(cursor_end(&answer), ERR_NONE);
+    assert_int_equal(flags, 0);
+    assert_int_equal(counter, 0);
+    return is_ok;
+}
+
+static struct login login_of(const char *method)
+{
+    return (struct login){"alice", method, "ssh-ed25519", HASH, 32, keys_blob_peek(&public_blobs[0])};
+}
+
+static void ready_names_the_public_keys(void **state)
+{
+    (void)state;
+    start(&child);
+    struct cursor body = child.message.body;
+    for (size_t i = 0; i < COUNT_OF(public_blobs); i++) {
+        struct cursor blob;
+        assert_int_equal(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &blob), ERR_NONE);
+        assert_true(cursor_equal(blob, keys_blob_peek(&public_blobs[i])));
+    }
+    assert_int_equal(cursor_end(&body), ERR_NONE);
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void exchange_hash_is_signed_with_the_key_asked_for(void **state)
+{
+    (void)state;
+    start(&child);
+    static const size_t LENGTHS[] = {32, 48, 64};
+    for (uint8_t which = 0; which < 2; which++) {
+        for (size_t i = 0; i < COUNT_OF(LENGTHS); i++) {
+            struct cursor blob;
+            assert_true(sign_kex(7, which, HASH, LENGTHS[i], &blob));
+            struct keys_proof proof;
+            assert_int_equal(keys_signature_verify(keys_blob_peek(&public_blobs[which]),
+                                                   cursor_of_text("ssh-ed25519"), blob,
+                                                   cursor_of(HASH, LENGTHS[i]), KEYS_TOUCH_REQUIRED, &proof),
+                             ERR_NONE);
+        }
+    }
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void exchange_hash_of_another_length_is_refused(void **state)
+{
+    (void)state;
+    start(&child);
+    static const size_t LENGTHS[] = {0, 1, 20, 31, 33, 47, 49, 63};
+    struct cursor blob;
+    for (size_t i = 0; i < COUNT_OF(LENGTHS); i++) {
+        assert_false(sign_kex(7, 0, HASH, LENGTHS[i], &blob));
+    }
+    assert_true(sign_kex(7, 0, HASH, 32, &blob));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void inner_handshake_before_the_outer_is_refused(void **state)
+{
+    (void)state;
+    start(&child);
+    struct cursor blob;
+    assert_false(sign_kex(7, 1, HASH, 32, &blob));
+    assert_true(sign_kex(7, 0, HASH, 32, &blob));
+    assert_true(sign_kex(7, 1, HASH, 32, &blob));
+    assert_false(sign_kex(8, 1, HASH, 32, &blob)); /* another connection */
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void login_is_verified_over_the_session_id_that_was_signed(void **state)
+{
+    (void)state;
+    static const char *const METHODS[] = {KEYS_METHOD_PLAIN, KEYS_METHOD_HOSTBOUND};
+    start(&child);
+    for (size_t i = 0; i < COUNT_OF(METHODS); i++) {
+        struct login login = login_of(METHODS[i]);
+        uint32_t ref = (uint32_t)i;
+        uint8_t signature_memory[256];
+        struct cursor signature = sign_login(&login, signature_memory);
+        struct cursor blob;
+        assert_false(verify(ref, &login, signature)); /* nothing was signed yet */
+        assert_true(sign_kex(ref, 0, HASH, 32, &blob));
+        assert_true(verify(ref, &login, signature));
+        assert_true(sign_kex(ref, 0, OTHER_HASH, 32, &blob)); /* a rekey leaves the session id as it was */
+        assert_true(verify(ref, &login, signature));
+        login.user = "bob";
+        assert_false(verify(ref, &login, signature));
+        login = login_of(METHODS[1 - i]);
+        assert_false(verify(ref, &login, signature));
+        login = login_of(METHODS[i]);
+        login.algorithm = "rsa-sha2-256";
+        assert_false(verify(ref, &login, signature));
+        login.algorithm = "ssh-rsa";
+        assert_false(verify(ref, &login, signature));
+        login = login_of("password");
+        assert_false(verify(ref, &login, signature));
+    }
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void login_for_another_session_is_refused(void **state)
+{
+    (void)state;
+    start(&child);
+    struct login login = login_of(KEYS_METHOD_PLAIN);
+    uint8_t signature_memory[256];
+    struct cursor blob;
+    assert_true(sign_kex(1, 0, HASH, 32, &blob));
+    assert_true(sign_kex(2, 0, OTHER_HASH, 32, &blob));
+    struct cursor signature = sign_login(&login, signature_memory);
+    assert_true(verify(1, &login, signature));
+    assert_false(verify(2, &login, signature)); /* replayed at another connection */
+    login.session_id_len = 48;
+    signature = sign_login(&login, signature_memory);
+    assert_false(verify(1, &login, signature));
+    /* hostbound, made for another server's key */
+    login = login_of(KEYS_METHOD_HOSTBOUND);
+    login.host_key = keys_blob_peek(&public_blobs[1]);
+    signature = sign_login(&login, signature_memory);
+    assert_false(verify(1, &login, signature));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void forgotten_connection_has_no_session_id(void **state)
+{
+    (void)state;
+    start(&child);
+    struct login login = login_of(KEYS_METHOD_PLAIN);
+    uint8_t signature_memory[256];
+    struct cursor signature = sign_login(&login, signature_memory);
+    struct cursor blob;
+    assert_true(sign_kex(1, 0, HASH, 32, &blob));
+    assert_true(sign_kex(2, 0, HASH, 32, &blob));
+    child_send(&child, IPC_SIGNER_FORGET, 1, NULL);
+    child_send(&child, IPC_SIGNER_FORGET, 3, NULL); /* never heard of */
+    assert_false(verify(1, &login, signature));
+    assert_true(verify(2, &login, signature));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void table_of_connections_is_bounded(void **state)
+{
+    (void)state;
+    start(&child);
+    struct cursor blob;
+    for (uint32_t ref = 0; ref < 4096; ref++) {
+        assert_true(sign_kex(ref, 0, HASH, 32, &blob));
+    }
+    assert_false(sign_kex(4096, 0, HASH, 32, &blob));
+    child_send(&child, IPC_SIGNER_FORGET, 17, NULL);
+    assert_true(sign_kex(4096, 0, HASH, 32, &blob));
+    for (int i = 1; i < 4096; i++) {
+        assert_true(sign_kex(4096, 0, HASH, 32, &blob));
+    }
+    assert_false(sign_kex(4096, 0, HASH, 32, &blob)); /* the signatures of one connection are, too */
+    assert_true(sign_kex(4095, 0, HASH, 32, &blob));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+/* MINT_USER; every row of the test below changes one field of a good one. */
+struct mint {
+    struct cursor subject;
+    const char *key_id, *principal, *source, *command;
+    int64_t after_s, before_s; /* relative to now */
+    uint8_t extension_count;
+    const char *extensions[8];
+};
+
+static struct mint good_mint(void)
+{
+    return (struct mint){keys_blob_peek(&person_blob),
+                         "sid=1;user=alice",
+                         "ec2-user",
+                         "10.1.2.3/32",
+                         "",
+                         -30,
+                         120,
+                         1,
+                         {"permit-pty"}};
+}
+
+static bool mint(const struct mint *wish, struct cursor *ret_certificate)
+{
+    uint64_t now = (uint64_t)clock_wall_s();
+    struct writer body = writer_of(memory, sizeof memory);
+    writer_string(&body, wish->subject);
+    writer_u64be(&body, 42);
+    writer_text(&body, wish->key_id);
+    writer_text(&body, wish->principal);
+    writer_u64be(&body, now + (uint64_t)wish->after_s);
+    writer_u64be(&body, now + (uint64_t)wish->before_s);
+    writer_text(&body, wish->source);
+    writer_text(&body, wish->command);
+    writer_u8(&body, wish->extension_count);
+    for (uint8_t i = 0; i < wish->extension_count; i++) {
+        writer_text(&body, wish->extensions[i]);
+    }
+    child_send(&child, IPC_MINT_USER, 1, &body);
+    child_expect(&child, IPC_MINT_USER_DONE, 1);
+    struct cursor answer = child.message.body;
+    bool is_ok = false;
+    assert_int_equal(cursor_bool(&answer, &is_ok), ERR_NONE);
+    assert_int_equal(cursor_string(&answer, KEYS_CERTIFICATE_BYTES, ret_certificate), ERR_NONE);
+    assert_int_equal(cursor_end(&answer), ERR_NONE);
+    assert_int_equal(cursor_len(ret_certificate) > 0, is_ok);
+    return is_ok;
+}
+
+static void certificate_is_minted_as_asked(void **state)
+{
+    (void)state;
+    start(&child);
+    struct mint wish = good_mint();
+    struct cursor blob;
+    assert_true(mint(&wish, &blob));
+    struct keys_certificate_view view;
+    assert_int_equal(keys_certificate_read(blob, &view), ERR_NONE);
+    assert_int_equal(keys_certificate_verify(&view, keys_blob_peek(&public_blobs[2])), ERR_NONE);
+    assert_int_equal(view.certificate.kind, KEYS_CERTIFICATE_USER);
+    assert_true(view.certificate.serial == 42);
+    assert_true(cursor_equal(view.certificate.public_key, cursor_of(person.public_key, 32)));
+    assert_true(cursor_equal_text(view.certificate.principal, "ec2-user"));
+    assert_true(cursor_equal_text(view.certificate.source_address, "10.1.2.3/32"));
+    assert_int_equal(cursor_len(&view.certificate.force_command), 0);
+    uint8_t nonce[32];
+    memcpy(nonce, view.nonce.at, sizeof nonce);
+    assert_true(mint(&wish, &blob));
+    assert_int_equal(keys_certificate_read(blob, &view), ERR_NONE);
+    assert_false(cursor_equal(view.nonce, cursor_of(nonce, sizeof nonce)));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void mint_outside_the_rules_is_refused(void **state)
+{
+    (void)state;
+    static char long_text[1100];
+    memset(long_text, 'x', sizeof long_text - 1);
+    struct mint rows[32];
+    size_t count = 0;
+#define ROW(change)                                                                                          \
+    do {                                                                                                     \
+        struct mint row = good_mint();                                                                       \
+        row.change;                                                                                          \
+        rows[count++] = row;                                                                                 \
+    } while (0)
+    ROW(before_s = 571); /* 601 seconds */
+    ROW(before_s = -30); /* none */
+    ROW(before_s = -31);
+    ROW(after_s = -125);
+    ROW(before_s = 86400 * 365);
+    ROW(principal = "");
+    ROW(principal = "-oProxyCommand");
+    ROW(principal = "a,b");
+    ROW(principal = "ec2 user");
+    ROW(key_id = "");
+    ROW(key_id = "sid=1\nAccepted publickey for root");
+    ROW(key_id = "caf\xc3\xa9");
+    ROW(key_id = long_text);
+    ROW(source = "*");
+    ROW(source = "!10.0.0.1");
+    ROW(source = "host.example.com");
+    ROW(source = "10.0.0.1/8");
+    ROW(command = "echo\nid");
+    ROW(command = long_text);
+    ROW(extensions[0] = "permit-everything");
+    ROW(extensions[0] = "");
+    ROW(subject = keys_blob_peek(&public_blobs[0]));
+    ROW(subject = keys_blob_peek(&public_blobs[2]));
+    ROW(subject = cursor_of_text("ssh-ed25519"));
+    ROW(subject = cursor_of_text(""));
+#undef ROW
+    struct mint row = good_mint();
+    row.after_s = 125; /* a store of certificates for later */
+    row.before_s = 200;
+    rows[count++] = row;
+    row = good_mint();
+    row.extension_count = 2;
+    row.extensions[1] = row.extensions[0];
+    rows[count++] = row;
+    start(&child);
+    struct cursor blob;
+    for (size_t i = 0; i < count; i++) {
+        if (mint(&rows[i], &blob)) {
+            fail_msg("row %zu was minted", i);
+        }
+    }
+    row = good_mint();
+    row.before_s = 570;
+    row.command = "/usr/bin/uptime";
+    row.source = "";
+    row.extension_count = 0;
+    assert_true(mint(&row, &blob));
+    row.extension_count = 5;
+    static const char *const ALL[] = {"permit-user-rc", "permit-pty", "permit-port-forwarding",
+                                      "permit-agent-forwarding", "permit-X11-forwarding"};
+    memcpy((void *)(uintptr_t)row.extensions, ALL, sizeof ALL);
+    assert_true(mint(&row, &blob));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void message_that_breaks_its_row_ends_the_signer(void **state)
+{
+    (void)state;
+    start(&child); /* sent by the wrong side */
+    child_send(&child, IPC_SIGNER_READY, 0, NULL);
+    assert_int_equal(child_wait(&child), 5);
+    start(&child); /* for another process */
+    child_send(&child, IPC_PAM_START, 0, NULL);
+    assert_int_equal(child_wait(&child), 5);
+    start(&child); /* with a descriptor */
+    int fd = STDERR_FILENO;
+    assert_int_equal(ipc_send(child.channel, IPC_SIGNER_FORGET, 0, cursor_of(NULL, 0), &fd, 1), ERR_NONE);
+    assert_int_equal(child_wait(&child), 5);
+    start(&child); /* not even a header */
+    assert_int_equal(send(child.channel, "abc", 3, 0), 3);
+    assert_int_equal(child_wait(&child), 5);
+    start(&child); /* an unknown type */
+    assert_int_equal(send(child.channel, "\xff\xff\0\0\0\0\0\0", 8, 0), 8);
+    assert_int_equal(child_wait(&child), 5);
+}
+
+static void body_cut_anywhere_ends_the_signer(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ipc_type type;
+        uint8_t bytes[8];
+        size_t len;
+    } ROWS[] = {
+        {IPC_SIGN_KEX, {0}, 0},
+        {IPC_SIGN_KEX, {0, 0, 0, 0, 32}, 5},
+        {IPC_SIGN_KEX, {2, 0, 0, 0, 0}, 5}, /* no such key */
+        {IPC_SIGN_KEX, {0, 0, 0, 0, 0, 9}, 6},
+        {IPC_VERIFY_USER, {0, 0, 0, 1}, 4},
+        {IPC_MINT_USER, {0, 0, 0, 0, 0}, 5},
+        {IPC_SIGNER_FORGET, {1}, 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        start(&child);
+        struct writer body = writer_of(memory, sizeof memory);
+        writer_bytes(&body, cursor_of(ROWS[i].bytes, ROWS[i].len));
+        child_send(&child, ROWS[i].type, 0, &body);
+        assert_int_equal(child_wait(&child), 5);
+    }
+}
+
+static void key_file_that_others_may_read_is_refused(void **state)
+{
+    (void)state;
+    static const mode_t MODES[] = {0640, 0604, 0620, 0644, 0610};
+    for (size_t i = 0; i < COUNT_OF(MODES); i++) {
+        assert_int_equal(chmod(paths[2], MODES[i]), 0);
+        start_with(&child, paths[0], paths[1], paths[2]);
+        assert_int_equal(child_wait(&child), 3);
+    }
+    assert_int_equal(chmod(paths[2], 0400), 0);
+    start(&child);
+    assert_int_equal(child_leave(&child), 0);
+    assert_int_equal(chmod(paths[2], 0600), 0);
+}
+
+static void key_file_missing_linked_or_used_twice_is_refused(void **state)
+{
+    (void)state;
+    start_with(&child, paths[0], "/nonexistent", paths[2]);
+    assert_int_equal(child_wait(&child), 3);
+    char link_path[96];
+    (void)snprintf(link_path, sizeof link_path, "%s/link", folder);
+    assert_int_equal(symlink(paths[1], link_path), 0);
+    start_with(&child, paths[0], link_path, paths[2]);
+    assert_int_equal(child_wait(&child), 3);
+    assert_int_equal(unlink(link_path), 0);
+    start_with(&child, paths[0], paths[2], paths[2]); /* a CA that also signs handshakes */
+    assert_int_equal(child_wait(&child), 3);
+    start_with(&child, "/dev/null", paths[1], paths[2]);
+    assert_int_equal(child_wait(&child), 3);
+}
+
+static void signer_without_keys_prints_its_usage(void **state)
+{
+    (void)state;
+    static const char *const NONE[] = {BASTION_SIGNER, NULL};
+    static const char *const UNKNOWN[] = {BASTION_SIGNER, "--nonsense", NULL};
+    static const char *const HELP[] = {BASTION_SIGNER, "--help", NULL};
+    static const char *const VERSION[] = {BASTION_SIGNER, "--version", NULL};
+    child_start(&child, NONE);
+    assert_int_equal(child_wait(&child), 2);
+    child_start(&child, UNKNOWN);
+    assert_int_equal(child_wait(&child), 2);
+    child_start(&child, HELP);
+    assert_int_equal(child_wait(&child), 0);
+    child_start(&child, VERSION);
+    assert_int_equal(child_wait(&child), 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest TESTS[] = {
+        cmocka_unit_test(ready_names_the_public_keys),
+        cmocka_unit_test(exchange_hash_is_signed_with_the_key_asked_for),
+        cmocka_unit_test(exchange_hash_of_another_length_is_refused),
+        cmocka_unit_test(inner_handshake_before_the_outer_is_refused),
+        cmocka_unit_test(login_is_verified_over_the_session_id_that_was_signed),
+        cmocka_unit_test(login_for_another_session_is_refused),
+        cmocka_unit_test(forgotten_connection_has_no_session_id),
+        cmocka_unit_test(table_of_connections_is_bounded),
+        cmocka_unit_test(certificate_is_minted_as_asked),
+        cmocka_unit_test(mint_outside_the_rules_is_refused),
+        cmocka_unit_test(message_that_breaks_its_row_ends_the_signer),
+        cmocka_unit_test(body_cut_anywhere_ends_the_signer),
+        cmocka_unit_test(key_file_that_others_may_read_is_refused),
+        cmocka_unit_test(key_file_missing_linked_or_used_twice_is_refused),
+        cmocka_unit_test(signer_without_keys_prints_its_usage),
+    };
+    return cmocka_run_group_tests(TESTS, make_keys, remove_keys);
+}
