@@ -66,7 +66,7 @@ struct record_step {
     uint64_t tail_bytes, file_bytes;
 };
 
-/** OWNED; {0} is empty. About 200 KiB, whatever the file. */
+/** OWNED; {0} is empty. About 400 KiB, whatever the file. */
 struct record_reader {
     struct record_reading *reading;
 };

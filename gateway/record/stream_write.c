@@ -1,0 +1,179 @@
+#include <assert.h>
+
+#include "record/stream.h"
+
+/* The length is filled in when the body is known. */
+static uint8_t *begin(struct writer *out, enum record_kind kind, uint32_t channel)
+{
+    uint8_t *start = out->at;
+    writer_u32be(out, 0);
+    writer_u8(out, (uint8_t)kind);
+    writer_u8(out, 0);
+    writer_u16be(out, 0);
+    writer_u32be(out, channel);
+    return start;
+}
+
+static void end(struct writer *out, uint8_t *start)
+{
+    if (out->is_full) {
+        return;
+    }
+    size_t body_len = (size_t)(out->at - start) - RECORD_HEADER_BYTES;
+    assert(body_len <= LIMIT_RECORD_BODY_BYTES);
+    struct writer length = writer_of(start, 4);
+    writer_u32be(&length, (uint32_t)body_len);
+}
+
+static struct cursor cut(struct cursor bytes, size_t max_bytes)
+{
+    return cursor_len(&bytes) <= max_bytes ? bytes : cursor_of(bytes.at, max_bytes);
+}
+
+static void write_text(struct writer *out, struct cursor text, size_t max_bytes)
+{
+    text = cut(text, max_bytes);
+    uint8_t *start = writer_string_begin(out);
+    for (; text.at != text.end; text.at++) {
+        writer_u8(out, *text.at == 0 ? '?' : *text.at);
+    }
+    writer_string_end(out, start);
+}
+
+static void write_one_text(struct writer *out, enum record_kind kind, uint32_t channel, struct cursor text)
+{
+    uint8_t *start = begin(out, kind, channel);
+    write_text(out, text, RECORD_STRING_BYTES);
+    end(out, start);
+}
+
+void record_write_bytes(struct writer *out, enum record_kind kind, uint32_t channel, struct cursor bytes)
+{
+    assert(kind >= RECORD_TERMINAL_OUT && kind <= RECORD_STDIN);
+    while (cursor_len(&bytes) > 0) {
+        struct cursor part = cut(bytes, LIMIT_RECORD_BODY_BYTES);
+        uint8_t *start = begin(out, kind, channel);
+        writer_bytes(out, part);
+        end(out, start);
+        bytes.at = part.end;
+    }
+}
+
+void record_write_pty(struct writer *out, uint32_t channel, struct cursor term, uint32_t cols, uint32_t rows)
+{
+    uint8_t *start = begin(out, RECORD_PTY, channel);
+    write_text(out, term, RECORD_NAME_BYTES);
+    writer_u32be(out, cols);
+    writer_u32be(out, rows);
+    end(out, start);
+}
+
+void record_write_resize(struct writer *out, uint32_t channel, uint32_t cols, uint32_t rows)
+{
+    uint8_t *start = begin(out, RECORD_RESIZE, channel);
+    writer_u32be(out, cols);
+    writer_u32be(out, rows);
+    end(out, start);
+}
+
+void record_write_shell(struct writer *out, uint32_t channel)
+{
+    end(out, begin(out, RECORD_SHELL, channel));
+}
+
+void record_write_exec(struct writer *out, uint32_t channel, struct cursor command)
+{
+    uint8_t *start = begin(out, RECORD_EXEC, channel);
+    writer_string(out, cut(command, RECORD_STRING_BYTES));
+    end(out, start);
+}
+
+void record_write_subsystem(struct writer *out, uint32_t channel, struct cursor name)
+{
+    write_one_text(out, RECORD_SUBSYSTEM, channel, name);
+}
+
+void record_write_env(struct writer *out, uint32_t channel, struct cursor name, struct cursor value)
+{
+    uint8_t *start = begin(out, RECORD_ENV, channel);
+    writer_string(out, cut(name, RECORD_NAME_BYTES));
+    writer_string(out, cut(value, RECORD_STRING_BYTES));
+    end(out, start);
+}
+
+void record_write_signal(struct writer *out, uint32_t channel, struct cursor name)
+{
+    write_one_text(out, RECORD_SIGNAL, channel, name);
+}
+
+void record_write_exit_status(struct writer *out, uint32_t channel, uint32_t status)
+{
+    uint8_t *start = begin(out, RECORD_EXIT_STATUS, channel);
+    writer_u32be(out, status);
+    end(out, start);
+}
+
+void record_write_exit_signal(struct writer *out, uint32_t channel, struct cursor name, bool has_core,
+                              struct cursor message)
+{
+    uint8_t *start = begin(out, RECORD_EXIT_SIGNAL, channel);
+    write_text(out, name, RECORD_NAME_BYTES);
+    writer_bool(out, has_core);
+    writer_string(out, cut(message, RECORD_STRING_BYTES));
+    end(out, start);
+}
+
+void record_write_channel_open(struct writer *out, uint32_t channel, struct cursor type)
+{
+    write_one_text(out, RECORD_CHANNEL_OPEN, channel, type);
+}
+
+void record_write_channel_close(struct writer *out, uint32_t channel, uint64_t to_target_bytes,
+                                uint64_t from_target_bytes)
+{
+    uint8_t *start = begin(out, RECORD_CHANNEL_CLOSE, channel);
+    writer_u64be(out, to_target_bytes);
+    writer_u64be(out, from_target_bytes);
+    end(out, start);
+}
+
+void record_write_stream_total(struct writer *out, uint32_t channel, enum record_kind kind,
+                               uint64_t seen_bytes, uint64_t kept_bytes, const uint8_t sha256[static 32])
+{
+    assert(kind >= RECORD_STDOUT && kind <= RECORD_STDIN);
+    uint8_t *start = begin(out, RECORD_STREAM_TOTAL, channel);
+    writer_u8(out, (uint8_t)kind);
+    writer_u64be(out, seen_bytes);
+    writer_u64be(out, kept_bytes);
+    writer_string(out, cursor_of(sha256, 32));
+    end(out, start);
+}
+
+void record_write_refused(struct writer *out, uint32_t channel, struct cursor what, struct cursor reason)
+{
+    uint8_t *start = begin(out, RECORD_REFUSED, channel);
+    write_text(out, what, RECORD_NAME_BYTES);
+    write_text(out, reason, RECORD_STRING_BYTES);
+    end(out, start);
+}
+
+void record_write_target_login(struct writer *out, struct cursor account, struct cursor fingerprint)
+{
+    uint8_t *start = begin(out, RECORD_TARGET_LOGIN, RECORD_WHOLE_ACCESS);
+    write_text(out, account, RECORD_NAME_BYTES);
+    write_text(out, fingerprint, RECORD_NAME_BYTES);
+    end(out, start);
+}
+
+void record_write_note(struct writer *out, uint32_t channel, struct cursor sentence)
+{
+    write_one_text(out, RECORD_NOTE, channel, sentence);
+}
+
+void record_write_end(struct writer *out, uint32_t exit_status, struct cursor reason)
+{
+    uint8_t *start = begin(out, RECORD_END, RECORD_WHOLE_ACCESS);
+    writer_u32be(out, exit_status);
+    write_text(out, reason, RECORD_STRING_BYTES);
+    end(out, start);
+}
