@@ -21,7 +21,7 @@ enum err engine_client_open(struct engine *engine, const struct engine_config *c
     } OPTIONS[] = {
         /* Never resolved or connected to: libssh only wants to have one. */
         {SSH_OPTIONS_HOST, "target"},
-        {SSH_OPTIONS_USER, config->client_user == NULL ? "" : config->client_user},
+        {SSH_OPTIONS_USER, config->client_user == NULL ? "unknown" : config->client_user},
         /* Else libssh would look up our own home folder. */
         {SSH_OPTIONS_SSH_DIR, "/nonexistent"},
         {SSH_OPTIONS_KNOWNHOSTS, "/nonexistent/known_hosts"},
@@ -29,9 +29,10 @@ enum err engine_client_open(struct engine *engine, const struct engine_config *c
         {SSH_OPTIONS_HOSTKEYS, HOST_KEYS},
         {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, LOGIN_KEYS},
     };
-    if (config->client_user == NULL || config->client_user[0] == 0) {
+    if (config->client_user != NULL && config->client_user[0] == 0) {
         return ERR_MALFORMED;
     }
+    engine->has_user = config->client_user != NULL;
     for (size_t i = 0; i < sizeof OPTIONS / sizeof OPTIONS[0]; i++) {
         if (ssh_options_set(engine->session, OPTIONS[i].option, OPTIONS[i].value) != 0) {
             return ERR_LIBRARY;
@@ -175,12 +176,24 @@ static enum err attach_certificate(struct engine *engine, struct cursor certific
     return is_attached ? ERR_NONE : ERR_MALFORMED;
 }
 
+enum err engine_set_user(struct engine *engine, const char *user)
+{
+    if (engine->role != ENGINE_CLIENT || engine->login != LOGIN_NONE || user[0] == 0) {
+        return ERR_STATE;
+    }
+    if (ssh_options_set(engine->session, SSH_OPTIONS_USER, user) != 0) {
+        return ERR_LIBRARY;
+    }
+    engine->has_user = true;
+    return ERR_NONE;
+}
+
 enum err engine_login(struct engine *engine, struct cursor certificate_blob)
 {
     if (engine->failure != ERR_NONE) {
         return engine->failure;
     }
-    if (engine->role != ENGINE_CLIENT || engine->login_key == NULL || engine->login != LOGIN_NONE) {
+    if (!engine->has_user || engine->role != ENGINE_CLIENT || engine->login_key == NULL || engine->login != LOGIN_NONE) {
         return ERR_STATE;
     }
     if (check_certificate(engine, certificate_blob) != ERR_NONE) {

@@ -60,6 +60,7 @@ struct engine {
     unsigned service_request_count;
 
     bool host_key_accepted; /* client: host_key() agreed in the key exchange that is under way */
+    bool has_user;          /* client: the account is known */
     ssh_key login_key;      /* client, OWNED */
     uint8_t login_public[ENGINE_ED25519_BYTES];
     enum login_state login;

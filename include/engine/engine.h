@@ -122,10 +122,13 @@ MUST_CHECK enum err engine_prompt_user(struct engine *engine, const char *instru
  */
 MUST_CHECK enum err engine_login_key(struct engine *engine, uint8_t *memory, size_t size_bytes,
                                      struct cursor *ret_public_blob);
+/** Client: the account to log in as, where it is known only after the key exchange began. @return ERR_STATE once
+ *  the login has begun; ERR_LIBRARY. */
+MUST_CHECK enum err engine_set_user(struct engine *engine, const char *user);
 /**
  * Client: log in with the key of engine_login_key() and a certificate for it; login_done() tells the end. May
  * be called before ready(), then it waits for it.
- * @return ERR_STATE without a key or when called twice; ERR_MALFORMED for a certificate that libssh cannot
+ * @return ERR_STATE without a key or an account, or when called twice; ERR_MALFORMED for a certificate that libssh cannot
  * read.
  */
 MUST_CHECK enum err engine_login(struct engine *engine, struct cursor certificate_blob);
