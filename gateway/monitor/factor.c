@@ -1,0 +1,300 @@
+/* The second factor: one bastion-pam per conversation, one conversation per person at a time, so that a one-time code
+ * cannot be raced. Others of the same person wait; when the first passes, its lease may serve them unasked. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/writer.h"
+#include "state.h"
+
+enum { US_PER_S = 1000000 };
+static const char LOCKOUTS_FILE[] = "lockouts";
+
+static void start_waiting(struct monitor *monitor, const char *person);
+
+bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret_sentence, size_t size_bytes)
+{
+    int64_t until_s = lockout_until_s(&monitor->lockouts, person, clock_wall_s());
+    if (until_s == 0) {
+        return false;
+    }
+    time_t until = (time_t)until_s;
+    struct tm utc = {0};
+    char when[32] = "later";
+    if (gmtime_r(&until, &utc) != NULL) {
+        (void)strftime(when, sizeof when, "%H:%M UTC on %Y-%m-%d", &utc);
+    }
+    (void)snprintf(ret_sentence, size_bytes,
+                   "%s is locked until %s after too many wrong codes; wait, or ask your operators [D-LOCKED]", person, when);
+    return true;
+}
+
+static void save_lockouts(struct monitor *monitor)
+{
+    char *text = NULL;
+    size_t len = 0;
+    enum err err = lockout_write(&monitor->lockouts, &text, &len);
+    if (err == ERR_NONE) {
+        err = fd_replace_file(monitor->state_dir, LOCKOUTS_FILE, 0600, cursor_of(text, len));
+    }
+    if (err != ERR_NONE) {
+        REPORT(monitor, "lockouts.lost", EVENT_FAILURE, {.key = "error", .text = err_text(err)},
+               {.key = "how", .text = strerror(errno)});
+    }
+    free(text);
+}
+
+static void send_result(struct connection *connection, bool is_ok, bool may_retry, const char *sentence)
+{
+    uint8_t body[LIMIT_SENTENCE_BYTES + 16];
+    struct writer out = writer_of(body, sizeof body);
+    writer_bool(&out, is_ok);
+    writer_bool(&out, may_retry);
+    writer_text(&out, sentence);
+    struct cursor bytes;
+    if (writer_done(&out, &bytes) == ERR_NONE) {
+        connection_send(connection, IPC_FACTOR_RESULT, connection->factor.ref, bytes, NULL);
+    }
+}
+
+void factor_done(struct connection *connection)
+{
+    bool was_running = connection->factor.state > FACTOR_WAITING;
+    child_done(&connection->factor.pam);
+    connection->factor.state = FACTOR_NONE;
+    if (was_running) {
+        start_waiting(connection->monitor, connection->person);
+    }
+}
+
+static void passed(struct connection *connection)
+{
+    struct monitor *monitor = connection->monitor;
+    uint64_t now_us = clock_monotonic_us();
+    connection->passed_factor = (struct policy_factor){.has = true};
+    connection->factor_seen_us = now_us;
+    enum err ignored = lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from, now_us);
+    (void)ignored; /* without memory for a lease the next login asks again */
+    lockout_clear(&monitor->lockouts, connection->person);
+    save_lockouts(monitor);
+    report_connection(connection, "factor.passed", EVENT_SUCCESS, NULL, NULL);
+    if (connection->phase == PHASE_FACTOR) {
+        connection_identified(connection);
+    }
+    send_result(connection, true, false, "");
+    factor_done(connection);
+}
+
+static void failed(struct connection *connection, const char *why)
+{
+    struct monitor *monitor = connection->monitor;
+    char sentence[LIMIT_SENTENCE_BYTES];
+    connection->failures++;
+    /* A table that is full locks too: who cannot be counted cannot be let guess. */
+    bool is_full = lockout_failed(&monitor->lockouts, connection->person, clock_wall_s()) != ERR_NONE;
+    save_lockouts(monitor);
+    report_connection(connection, "factor.failed", EVENT_DENIED, "D-FACTOR", why);
+    bool is_locked = factor_lock_sentence(monitor, connection->person, sentence, sizeof sentence);
+    if (is_locked) {
+        report_connection(connection, "person.locked", EVENT_DENIED, "D-LOCKED", sentence);
+    }
+    unsigned left = connection->failures < LIMIT_AUTH_TRIES ? LIMIT_AUTH_TRIES - connection->failures : 0;
+    if (is_locked || is_full) {
+        connection_end(connection, is_locked ? sentence : "no factor can be checked right now [D-LOCKED]");
+        return;
+    }
+    if (left == 0) {
+        connection_end(connection, "that code was not accepted, and it was the last try; wait for a new code and connect "
+                                   "again [D-FACTOR]");
+        return;
+    }
+    (void)snprintf(sentence, sizeof sentence, "that code was not accepted; %u %s left [D-FACTOR]", left,
+                   left == 1 ? "try" : "tries");
+    send_result(connection, false, true, sentence);
+    factor_done(connection);
+}
+
+static enum err read_prompt(struct connection *connection, struct cursor body)
+{
+    struct cursor in = body;
+    uint8_t style = 0;
+    char text[2048];
+    TRY(cursor_u8(&in, &style));
+    TRY(cursor_text(&in, text, sizeof text));
+    TRY(cursor_end(&in));
+    enum { STYLE_ECHOED = 1 };
+    if (style <= STYLE_ECHOED) {
+        connection->factor.state = FACTOR_PROMPTED;
+    }
+    connection_send(connection, IPC_FACTOR_PROMPT, connection->factor.ref, body, NULL);
+    return ERR_NONE;
+}
+
+static enum err read_result(struct connection *connection, struct cursor body)
+{
+    bool is_ok = false;
+    uint8_t pam_code = 0;
+    char text[LIMIT_SENTENCE_BYTES];
+    TRY(cursor_bool(&body, &is_ok));
+    TRY(cursor_u8(&body, &pam_code));
+    TRY(cursor_text(&body, text, sizeof text));
+    TRY(cursor_end(&body));
+    if (is_ok) {
+        passed(connection);
+    } else {
+        failed(connection, text);
+    }
+    return ERR_NONE;
+}
+
+static void pam_ready(void *owner, struct child *child)
+{
+    struct connection *connection = owner;
+    while (child->owner != NULL) {
+        enum err err = child_receive(child, PEER_PAM, PHASE_OPEN);
+        if (err == ERR_AGAIN || err == ERR_CLOSED) {
+            return;
+        }
+        struct ipc_message *message = &connection->monitor->message;
+        if (err == ERR_NONE) {
+            err = message->type == IPC_PAM_PROMPT ? read_prompt(connection, message->body)
+                                                  : read_result(connection, message->body);
+            ipc_message_done(message);
+        }
+        if (err != ERR_NONE) {
+            child_kill(child);
+            return;
+        }
+    }
+}
+
+static void pam_exited(void *owner, struct child *child, bool is_clean, const char *how)
+{
+    (void)child;
+    (void)is_clean;
+    struct connection *connection = owner;
+    /* A result would have detached it: this one ended without. That is no wrong code, so it counts for no lock. */
+    report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, how);
+    connection_end(connection, "the second factor could not be checked; tell your operators [D-PAM]");
+}
+
+static enum err send_start(struct connection *connection)
+{
+    const struct gateway_config *config = &connection->monitor->config;
+    uint8_t body[1024];
+    struct writer out = writer_of(body, sizeof body);
+    writer_text(&out, connection->person);
+    writer_text(&out, connection->from);
+    writer_text(&out, config->pam.service);
+    writer_text(&out, config->pam.confdir);
+    struct cursor bytes;
+    TRY(writer_done(&out, &bytes));
+    return ipc_send(connection->factor.pam->channel, IPC_PAM_START, 0, bytes, NULL, 0);
+}
+
+static void start(struct connection *connection)
+{
+    struct monitor *monitor = connection->monitor;
+    char uid[24];
+    (void)snprintf(uid, sizeof uid, "%u", monitor->config.uids.pam);
+    char *argv[] = {"bastion-pam", "--uid", uid, "--gid", uid, NULL};
+    struct child_start child = {.program = "bastion-pam",
+                                .argv = argv,
+                                .owner = connection,
+                                .on_message = pam_ready,
+                                .on_exit = pam_exited};
+    connection->factor.state = FACTOR_RUNNING;
+    connection->factor.deadline_us = clock_monotonic_us() + (uint64_t)monitor->config.times.factor_s * US_PER_S;
+    if (child_start(monitor, &child, &connection->factor.pam) != ERR_NONE || send_start(connection) != ERR_NONE) {
+        report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, "bastion-pam cannot be started");
+        connection_end(connection, "the second factor cannot be checked right now; tell your operators [D-PAM]");
+    }
+}
+
+static bool is_person_busy(const struct monitor *monitor, const char *person)
+{
+    for (size_t i = 0; i < monitor->connection_capacity; i++) {
+        const struct connection *other = monitor->connections[i];
+        if (other != NULL && other->factor.state > FACTOR_WAITING && strcmp(other->person, person) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At its turn: locked meanwhile, served by the lease that another connection just earned, or asked. */
+static void take_turn(struct connection *connection)
+{
+    struct monitor *monitor = connection->monitor;
+    char sentence[LIMIT_SENTENCE_BYTES];
+    if (factor_lock_sentence(monitor, connection->person, sentence, sizeof sentence)) {
+        report_connection(connection, "login.failed", EVENT_DENIED, "D-LOCKED", sentence);
+        connection_end(connection, sentence);
+        return;
+    }
+    struct policy_person known;
+    bool may_take_lease = connection->phase == PHASE_FACTOR &&
+                          policy_person(monitor->policy, connection->person, &known) == ERR_NONE &&
+                          identity_take_lease(connection, known.max_mfa_age_s);
+    if (may_take_lease) {
+        connection->factor.state = FACTOR_NONE;
+        connection_identified(connection);
+        send_result(connection, true, false, "");
+        return;
+    }
+    start(connection);
+}
+
+static void start_waiting(struct monitor *monitor, const char *person)
+{
+    for (size_t i = 0; i < monitor->connection_capacity; i++) {
+        struct connection *other = monitor->connections[i];
+        bool is_waiting =
+            other != NULL && other->factor.state == FACTOR_WAITING && strcmp(other->person, person) == 0;
+        if (is_waiting && !is_person_busy(monitor, person)) {
+            take_turn(other);
+        }
+    }
+}
+
+enum err factor_begin(struct connection *connection, uint32_t ref)
+{
+    bool is_step_up = target_find(connection, ref) != NULL;
+    bool is_expected = connection->phase == PHASE_FACTOR ? ref == 0 : is_step_up && !connection->is_machine;
+    if (!is_expected || connection->factor.state != FACTOR_NONE) {
+        return ERR_STATE;
+    }
+    connection->factor.ref = ref;
+    connection->factor.state = FACTOR_WAITING;
+    if (!is_person_busy(connection->monitor, connection->person)) {
+        take_turn(connection);
+    }
+    return ERR_NONE;
+}
+
+enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body)
+{
+    struct cursor in = body;
+    struct cursor text;
+    TRY(cursor_string(&in, LIMIT_SENTENCE_BYTES, &text));
+    TRY(cursor_end(&in));
+    if (connection->factor.state != FACTOR_PROMPTED || connection->factor.ref != ref) {
+        return ERR_STATE;
+    }
+    connection->factor.state = FACTOR_RUNNING;
+    enum err err = ipc_send(connection->factor.pam->channel, IPC_PAM_ANSWER, 0, body, NULL, 0);
+    return err == ERR_CLOSED ? ERR_NONE : err; /* its end is reported by itself */
+}
+
+void factor_tick(struct connection *connection, uint64_t now_us)
+{
+    if (connection->factor.state <= FACTOR_WAITING || now_us < connection->factor.deadline_us) {
+        return;
+    }
+    report_connection(connection, "factor.deadline", EVENT_DENIED, "D-DEADLINE", "no answer in time");
+    connection_end(connection, "the second factor was not answered in time; please connect again [D-DEADLINE]");
+}

@@ -1,0 +1,210 @@
+/* Who is it? A key that a person's file admits, a signature that the signer verified over the session id that it
+ * signed itself, and, for people, a second factor. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/userauth.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/writer.h"
+#include "crypto/hash.h"
+#include "state.h"
+
+enum { US_PER_S = 1000000, NAME_BYTES = 64, METHOD_BYTES = 64 };
+
+static void free_bytes(uint8_t **bytes)
+{
+    free(*bytes);
+}
+#define OWNED_BYTES __attribute__((cleanup(free_bytes))) uint8_t *
+
+static void send_result(struct connection *connection, enum userauth_verdict verdict, const char *sentence)
+{
+    uint8_t body[LIMIT_SENTENCE_BYTES + 16];
+    struct writer out = writer_of(body, sizeof body);
+    writer_u8(&out, (uint8_t)verdict);
+    writer_text(&out, sentence);
+    struct cursor bytes;
+    if (writer_done(&out, &bytes) == ERR_NONE) {
+        connection_send(connection, IPC_AUTH_RESULT, 0, bytes, NULL);
+    }
+}
+
+/* Every failed proof looks the same from outside, whoever was named. */
+static void refuse(struct connection *connection, const char *code, const char *sentence)
+{
+    connection->failures++;
+    report_connection(connection, "login.failed", EVENT_DENIED, code, sentence);
+    if (connection->failures >= LIMIT_AUTH_TRIES) {
+        connection_end(connection, "too many failed tries; check which key your client offers [D-TRIES]");
+        return;
+    }
+    send_result(connection, USERAUTH_FAILED, "");
+}
+
+static void report_complaints(struct connection *connection, const struct keys_complaints *complaints)
+{
+    for (unsigned i = 0; i < keys_complaints_kept(complaints); i++) {
+        REPORT(connection->monitor, "keys.complaint", EVENT_FAILURE, {.key = "person", .text = connection->claimed_person},
+               EVENT_NUMBER("line", complaints->rows[i].line), {.key = "sentence", .text = complaints->rows[i].sentence});
+    }
+}
+
+/* @return ERR_NONE when the person's file admits this key from this source now. */
+static enum err find_key(struct connection *connection, struct cursor user, struct cursor key_blob)
+{
+    char person[LIMIT_PERSON_BYTES];
+    text_printable(user, connection->claimed_person, sizeof connection->claimed_person);
+    if (!text_is_person(user)) {
+        return ERR_NOT_FOUND;
+    }
+    (void)snprintf(person, sizeof person, "%.*s", (int)cursor_len(&user), (const char *)user.at);
+    struct policy_person known;
+    TRY(policy_person(connection->monitor->policy, person, &known));
+    OWNED_BYTES file = NULL;
+    size_t len = 0;
+    enum err err = policy_file_keys(connection->monitor, person, &file, &len);
+    if (err != ERR_NONE) {
+        if (err != ERR_NOT_FOUND) {
+            REPORT(connection->monitor, "keys.complaint", EVENT_FAILURE, {.key = "person", .text = person},
+                   {.key = "sentence",
+                    .text = "the file with this person's keys cannot be used: it must belong to root and be writable by "
+                            "nobody else"});
+        }
+        return err;
+    }
+    struct keys_complaints complaints = {0};
+    err = keys_authorized_find(cursor_of(file, len), key_blob, connection->from, clock_wall_s(),
+                               &connection->authorization, &complaints);
+    report_complaints(connection, &complaints);
+    if (err == ERR_NONE) {
+        connection->is_machine = known.is_machine;
+    }
+    return err;
+}
+
+enum err identity_probe(struct connection *connection, struct cursor body)
+{
+    struct cursor user;
+    struct cursor algorithm;
+    struct cursor key_blob;
+    TRY(cursor_string(&body, LIMIT_SENTENCE_BYTES, &user));
+    TRY(cursor_string(&body, METHOD_BYTES, &algorithm));
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &key_blob));
+    TRY(cursor_end(&body));
+    bool is_usable = find_key(connection, user, key_blob) == ERR_NONE;
+    send_result(connection, is_usable ? USERAUTH_KEY_USABLE : USERAUTH_FAILED, "");
+    return ERR_NONE;
+}
+
+enum err identity_publickey(struct connection *connection, struct cursor body)
+{
+    struct cursor whole = body;
+    struct cursor user;
+    struct cursor method;
+    struct cursor algorithm;
+    struct cursor key_blob;
+    struct cursor signature;
+    TRY(cursor_string(&body, LIMIT_SENTENCE_BYTES, &user));
+    TRY(cursor_string(&body, METHOD_BYTES, &method));
+    TRY(cursor_string(&body, METHOD_BYTES, &algorithm));
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &key_blob));
+    TRY(cursor_string(&body, LIMIT_SIGNATURE_BYTES, &signature));
+    TRY(cursor_end(&body));
+    if (connection->is_verifying) {
+        return ERR_STATE;
+    }
+    if (find_key(connection, user, key_blob) != ERR_NONE) {
+        refuse(connection, "D-KEY", "no key of this name matches");
+        return ERR_NONE;
+    }
+    crypto_sha256(key_blob, connection->key_sha256);
+    (void)keys_fingerprint(key_blob, connection->key_fingerprint);
+    connection->is_verifying = true;
+    if (signer_ask(connection->monitor, connection, SIGNER_ASKED_VERIFY, 0, whole) != ERR_NONE) {
+        connection_end(connection, "the bastion cannot verify keys right now; please try again in a moment [D-SIGNER]");
+    }
+    return ERR_NONE;
+}
+
+struct policy_factor identity_factor(const struct connection *connection, uint64_t now_us)
+{
+    struct policy_factor factor = connection->passed_factor;
+    factor.age_s += (now_us - connection->factor_seen_us) / US_PER_S;
+    return factor;
+}
+
+bool identity_take_lease(struct connection *connection, uint64_t max_age_s)
+{
+    uint64_t now_us = clock_monotonic_us();
+    uint64_t age_s = 0;
+    if (!lease_age_s(&connection->monitor->leases, connection->person, connection->key_sha256, connection->from, now_us,
+                     &age_s) ||
+        age_s > max_age_s) {
+        return false;
+    }
+    connection->passed_factor = (struct policy_factor){.has = true, .age_s = age_s};
+    connection->factor_seen_us = now_us;
+    return true;
+}
+
+static bool has_too_many_connections(const struct connection *connection, unsigned limit)
+{
+    const struct monitor *monitor = connection->monitor;
+    unsigned others = 0;
+    for (size_t i = 0; i < monitor->connection_capacity; i++) {
+        const struct connection *other = monitor->connections[i];
+        bool is_same = other != NULL && other != connection && other->phase != PHASE_ENDED &&
+                       strcmp(other->person, connection->person) == 0;
+        others += is_same ? 1 : 0;
+    }
+    return limit > 0 && others >= limit;
+}
+
+/* The key is proven: from here on sentences may be clear, only its holder reads them. */
+static void key_proven(struct connection *connection)
+{
+    struct monitor *monitor = connection->monitor;
+    (void)snprintf(connection->person, sizeof connection->person, "%s", connection->claimed_person);
+    struct policy_person known;
+    char sentence[LIMIT_SENTENCE_BYTES];
+    if (policy_person(monitor->policy, connection->person, &known) != ERR_NONE) {
+        connection_end(connection, "the policy no longer names you; ask your operators [D-PERSON]");
+        return;
+    }
+    if (has_too_many_connections(connection, known.connections)) {
+        (void)snprintf(sentence, sizeof sentence,
+                       "you have %u connections open, which is as many as the policy allows; close one first "
+                       "[D-CONNECTIONS]",
+                       known.connections);
+        report_connection(connection, "login.failed", EVENT_DENIED, "D-CONNECTIONS", sentence);
+        connection_end(connection, sentence);
+        return;
+    }
+    if (known.is_machine || identity_take_lease(connection, known.max_mfa_age_s)) {
+        connection_identified(connection);
+        send_result(connection, USERAUTH_ACCEPTED, "");
+        return;
+    }
+    if (factor_lock_sentence(monitor, connection->person, sentence, sizeof sentence)) {
+        report_connection(connection, "login.failed", EVENT_DENIED, "D-LOCKED", sentence);
+        connection_end(connection, sentence);
+        return;
+    }
+    connection->phase = PHASE_FACTOR;
+    send_result(connection, USERAUTH_FACTOR_NEEDED, "");
+}
+
+void identity_verified(struct connection *connection, bool is_valid, uint8_t sk_flags)
+{
+    if (connection->phase != PHASE_KEX || !connection->is_verifying) {
+        return; /* it was ended meanwhile */
+    }
+    connection->is_verifying = false;
+    if (!is_valid || !keys_authorization_admits(&connection->authorization, sk_flags)) {
+        refuse(connection, "D-SIGNATURE", "the signature does not prove the key");
+        return;
+    }
+    key_proven(connection);
+}

@@ -1,0 +1,75 @@
+/* The files that operators edit: the policy, and one file of keys per person. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "state.h"
+
+enum { POLICY_FILE_BYTES = 16 * 1024 * 1024 };
+
+static void free_bytes(uint8_t **bytes)
+{
+    free(*bytes);
+}
+#define OWNED_BYTES __attribute__((cleanup(free_bytes))) uint8_t *
+
+static void explain_read(enum err err, const char *path, char *ret_sentence, size_t size_bytes)
+{
+    if (err == ERR_DENIED) {
+        (void)snprintf(ret_sentence, size_bytes,
+                       "%s: must be a regular file of root that nobody else may write (chown root, chmod go-w)", path);
+    } else {
+        (void)snprintf(ret_sentence, size_bytes, "%s: %s", path, err == ERR_SYSTEM ? strerror(errno) : err_text(err));
+    }
+}
+
+static void report_findings(struct monitor *monitor, const struct yaml_report *findings, char *ret_first, size_t size_bytes)
+{
+    bool has_error = false;
+    for (size_t i = 0; i < findings->count; i++) {
+        char line[YAML_LINE_BYTES];
+        (void)yaml_report_line(findings, i, line);
+        bool is_warning = findings->findings[i].is_warning;
+        REPORT(monitor, is_warning ? "policy.warning" : "policy.error", is_warning ? EVENT_SUCCESS : EVENT_FAILURE,
+               {.key = "sentence", .text = line});
+        if (!is_warning && !has_error) {
+            has_error = true;
+            (void)snprintf(ret_first, size_bytes, "%s", line);
+        }
+    }
+}
+
+enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes)
+{
+    const char *path = monitor->config.policy;
+    OWNED_BYTES bytes = NULL;
+    size_t len = 0;
+    enum err err = fd_read_trusted_file(AT_FDCWD, path, POLICY_FILE_BYTES, &bytes, &len);
+    if (err != ERR_NONE) {
+        explain_read(err, path, ret_sentence, size_bytes);
+        return err;
+    }
+    struct policy_report *found = calloc(1, sizeof *found);
+    if (found == NULL) {
+        return ERR_MEMORY;
+    }
+    struct policy *policy = NULL;
+    err = policy_load(cursor_of(bytes, len), path, found, &policy);
+    (void)snprintf(ret_sentence, size_bytes, "%s: %s", path, err_text(err));
+    report_findings(monitor, &found->findings, ret_sentence, size_bytes);
+    free(found);
+    TRY(err);
+    policy_free(monitor->policy);
+    monitor->policy = policy;
+    (void)text_hex(cursor_of(policy_sha256(policy), POLICY_HASH_BYTES), monitor->policy_hash, sizeof monitor->policy_hash);
+    return ERR_NONE;
+}
+
+enum err policy_file_keys(struct monitor *monitor, const char *person, uint8_t **ret_bytes, size_t *ret_len)
+{
+    return fd_read_trusted_file(monitor->keys_dir, person, KEYS_AUTHORIZED_FILE_BYTES, ret_bytes, ret_len);
+}

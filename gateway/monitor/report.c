@@ -1,0 +1,61 @@
+/* What operators read, and what goes into the evidence log. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "state.h"
+
+enum { LEAF_BYTES = 2048 };
+
+void report(struct monitor *monitor, const char *event, enum event_outcome outcome, const struct event_field *fields)
+{
+    bool was_lost = monitor->is_evidence_lost;
+    monitor->is_evidence_lost = event_write(&monitor->events, event, outcome, fields) != ERR_NONE;
+    if (monitor->is_evidence_lost && !was_lost) {
+        (void)fputs("bastiond: cannot write the events file: nobody is admitted until it can be written; free space on "
+                    "its disk or check its path\n",
+                    stderr);
+    }
+}
+
+void report_connection(struct connection *connection, const char *event, enum event_outcome outcome, const char *code,
+                       const char *sentence)
+{
+    const char *person = connection->person[0] != 0 ? connection->person : connection->claimed_person;
+    REPORT(connection->monitor, event, outcome, EVENT_NUMBER("connection", connection->number),
+           {.key = "from", .text = connection->from}, {.key = "person", .text = person},
+           {.key = "key", .text = connection->key_fingerprint}, {.key = "code", .text = code},
+           {.key = "sentence", .text = sentence});
+}
+
+void report_access(struct access *access, const char *event, enum event_outcome outcome, const char *code,
+                   const char *sentence)
+{
+    struct connection *connection = access->connection;
+    REPORT(connection->monitor, event, outcome, EVENT_NUMBER("connection", connection->number),
+           {.key = "session", .text = access->sid_text}, {.key = "from", .text = connection->from},
+           {.key = "person", .text = connection->person}, {.key = "key", .text = connection->key_fingerprint},
+           {.key = "host", .text = access->host}, EVENT_NUMBER("port", access->port),
+           {.key = "target", .text = access->target_name}, {.key = "address", .text = access->peer_address},
+           {.key = "account", .text = access->account}, {.key = "rule", .text = access->rule},
+           {.key = "policy", .text = connection->monitor->policy_hash}, {.key = "code", .text = code},
+           {.key = "sentence", .text = sentence});
+}
+
+void report_evidence(struct monitor *monitor, const char *kind, const char *text)
+{
+    char printable[LEAF_BYTES - 64];
+    text_printable(cursor_of_text(text), printable, sizeof printable);
+    for (char *at = printable; *at != 0; at++) {
+        if ((unsigned char)*at >= 0x7f) {
+            *at = '?'; /* leaves are ASCII */
+        }
+    }
+    char leaf[LEAF_BYTES];
+    (void)snprintf(leaf, sizeof leaf, "%s %s", kind, printable);
+    const struct service *recorder = &monitor->recordings.service;
+    if (recorder->state != SERVICE_READY ||
+        ipc_send(recorder->child->channel, IPC_EVIDENCE_ADD, 0, cursor_of_text(leaf), NULL, 0) != ERR_NONE) {
+        REPORT(monitor, "evidence.lost", EVENT_FAILURE, {.key = "leaf", .text = leaf});
+    }
+}

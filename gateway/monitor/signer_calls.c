@@ -1,0 +1,144 @@
+/* Questions to the signer. It answers in order, so the oldest open question is the one that an answer is for; the
+ * connection's number in the answer must agree. */
+#include <stdlib.h>
+
+#include "base/writer.h"
+#include "state.h"
+
+enum err signer_ask(struct monitor *monitor, struct connection *connection, enum signer_question question, uint32_t access,
+                    struct cursor body)
+{
+    static const enum ipc_type TYPES[] = {
+        [SIGNER_ASKED_KEX] = IPC_SIGN_KEX, [SIGNER_ASKED_VERIFY] = IPC_VERIFY_USER, [SIGNER_ASKED_MINT] = IPC_MINT_USER};
+    struct signer_calls *signer = &monitor->signer;
+    if (signer->service.state != SERVICE_READY) {
+        return ERR_CLOSED;
+    }
+    if (signer->calls == NULL) {
+        signer->calls = calloc(MONITOR_SIGNER_CALLS_MAX, sizeof *signer->calls);
+    }
+    if (signer->calls == NULL) {
+        return ERR_MEMORY;
+    }
+    if (signer->count == MONITOR_SIGNER_CALLS_MAX) {
+        return ERR_TOO_LARGE;
+    }
+    TRY(ipc_send(signer->service.child->channel, TYPES[question], connection->number, body, NULL, 0));
+    size_t place = (signer->first + signer->count) % MONITOR_SIGNER_CALLS_MAX;
+    signer->calls[place] = (struct signer_call){connection->number, question, access};
+    signer->count++;
+    return ERR_NONE;
+}
+
+void signer_forget(struct monitor *monitor, uint32_t connection)
+{
+    const struct service *service = &monitor->signer.service;
+    if (service->state == SERVICE_READY) {
+        enum err ignored =
+            ipc_send(service->child->channel, IPC_SIGNER_FORGET, connection, cursor_of(NULL, 0), NULL, 0);
+        (void)ignored; /* its table is bounded; a signer that does not read is lost anyway */
+    }
+}
+
+static enum err read_ready(struct signer_calls *signer, struct cursor body)
+{
+    struct keys_blob *blobs[] = {&signer->host_blob, &signer->inner_blob, &signer->user_ca_blob};
+    for (size_t i = 0; i < sizeof blobs / sizeof blobs[0]; i++) {
+        struct cursor blob;
+        TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &blob));
+        TRY(keys_blob_copy(blob, blobs[i]));
+    }
+    TRY(cursor_end(&body));
+    signer->service.state = SERVICE_READY;
+    return ERR_NONE;
+}
+
+static enum err answer_verify(struct connection *connection, struct cursor body)
+{
+    bool is_valid = false;
+    uint8_t flags = 0;
+    uint32_t counter = 0;
+    TRY(cursor_bool(&body, &is_valid));
+    TRY(cursor_u8(&body, &flags));
+    TRY(cursor_u32be(&body, &counter));
+    TRY(cursor_end(&body));
+    identity_verified(connection, is_valid, flags);
+    return ERR_NONE;
+}
+
+static enum err answer_mint(struct connection *connection, uint32_t ref, struct cursor body)
+{
+    bool is_ok = false;
+    struct cursor certificate;
+    TRY(cursor_bool(&body, &is_ok));
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &certificate));
+    TRY(cursor_end(&body));
+    struct access *access = target_find(connection, ref);
+    if (access != NULL) {
+        target_certified(access, is_ok, certificate);
+    }
+    return ERR_NONE;
+}
+
+static enum err answer(struct monitor *monitor, const struct ipc_message *message)
+{
+    static const enum signer_question QUESTIONS[IPC_TYPE_COUNT] = {[IPC_SIGN_KEX_DONE] = SIGNER_ASKED_KEX,
+                                                                   [IPC_VERIFY_USER_DONE] = SIGNER_ASKED_VERIFY,
+                                                                   [IPC_MINT_USER_DONE] = SIGNER_ASKED_MINT};
+    struct signer_calls *signer = &monitor->signer;
+    if (signer->count == 0) {
+        return ERR_STATE;
+    }
+    struct signer_call call = signer->calls[signer->first];
+    if (call.connection != message->ref || QUESTIONS[message->type] != call.question) {
+        return ERR_STATE;
+    }
+    signer->first = (signer->first + 1) % MONITOR_SIGNER_CALLS_MAX;
+    signer->count--;
+    struct connection *connection = connection_find(monitor, call.connection);
+    if (connection == NULL) {
+        return ERR_NONE; /* it ended while the signer worked */
+    }
+    switch (call.question) {
+    case SIGNER_ASKED_KEX:
+        connection_send(connection, IPC_KEX_SIGNED, 0, message->body, NULL);
+        return ERR_NONE;
+    case SIGNER_ASKED_VERIFY:
+        return answer_verify(connection, message->body);
+    case SIGNER_ASKED_MINT:
+        return answer_mint(connection, call.access, message->body);
+    }
+    return ERR_STATE;
+}
+
+void signer_message(struct monitor *monitor, const struct ipc_message *message)
+{
+    struct signer_calls *signer = &monitor->signer;
+    enum err err = message->type == IPC_SIGNER_READY ? read_ready(signer, message->body) : answer(monitor, message);
+    if (err != ERR_NONE) {
+        REPORT(monitor, "ipc.violation", EVENT_FAILURE, {.key = "process", .text = "bastion-signer"},
+               {.key = "message", .text = ipc_name(message->type)}, {.key = "error", .text = err_text(err)});
+        child_kill(signer->service.child);
+    }
+}
+
+void signer_lost(struct monitor *monitor)
+{
+    static const char SENTENCE[] = "the bastion's signer was restarted; please connect again";
+    struct signer_calls *signer = &monitor->signer;
+    /* Whoever waits for an answer would wait for ever ... */
+    for (; signer->count > 0; signer->count--) {
+        struct connection *connection = connection_find(monitor, signer->calls[signer->first].connection);
+        signer->first = (signer->first + 1) % MONITOR_SIGNER_CALLS_MAX;
+        if (connection != NULL) {
+            connection_end(connection, SENTENCE);
+        }
+    }
+    /* ... and without its memory of session ids nobody can prove a key on a connection that it knew. */
+    for (size_t i = 0; i < monitor->connection_capacity; i++) {
+        struct connection *connection = monitor->connections[i];
+        if (connection != NULL && connection->phase == PHASE_KEX) {
+            connection_end(connection, SENTENCE);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+/* The monitor's state, private to its room. Plain data: what happens to it is in the files named beside each part. */
+#ifndef MONITOR_STATE_H
+#define MONITOR_STATE_H
+
+#include <netinet/in.h>
+
+#include "accept/admission.h"
+#include "auth/lease.h"
+#include "auth/lockout.h"
+#include "config/config.h"
+#include "event/event.h"
+#include "ipc/channel.h"
+#include "keys/authorized_keys.h"
+#include "loop/loop.h"
+#include "monitor/monitor.h"
+#include "policy/policy.h"
+
+enum {
+    MONITOR_TICK_MS = 1000,
+    MONITOR_END_GRACE_US = 5000000,   /* from CONNECTION_END to SIGKILL: time to show the sentence */
+    MONITOR_DIAL_TIMEOUT_MS = 10000,
+    MONITOR_SIGNER_CALLS_MAX = 8192,  /* unanswered questions to the signer */
+    MONITOR_RESTART_PAUSE_US = 1000000,
+    MONITOR_CERTIFICATE_BEFORE_S = 30, /* clocks of targets may be behind ... */
+    MONITOR_CERTIFICATE_AFTER_S = 120, /* ... and a login takes seconds, not minutes */
+    MONITOR_SID_TEXT_BYTES = 2 * LIMIT_SID_BYTES + 1,
+};
+
+struct monitor;
+struct connection;
+
+/* child.c: a program of ours that runs. It outlives its owner's interest: child_done() detaches it, and the tick frees
+ * it when the loop has no operation of it in flight. */
+struct child;
+typedef void child_message(void *owner, struct child *child); /* its channel can be received from */
+typedef void child_exit(void *owner, struct child *child, bool is_clean, const char *how);
+struct child {
+    struct monitor *monitor;
+    pid_t pid;   /* 0: reaped */
+    int pidfd;   /* OWNED */
+    int channel; /* OWNED, our end of its IPC channel */
+    struct loop_op exit_op, channel_op;
+    struct ipc_ledger ledger;
+    void *owner; /* NULL: detached */
+    child_message *on_message;
+    child_exit *on_exit;
+    struct child *next_detached;
+};
+
+/* service.c: the signer and the recorder. */
+enum service_state { SERVICE_DOWN = 0, SERVICE_STARTING, SERVICE_READY };
+struct service {
+    struct monitor *monitor;
+    struct child *child; /* OWNED */
+    enum service_state state;
+    uint64_t restart_at_us; /* 0: not planned */
+    unsigned restarts;
+};
+
+enum signer_question { SIGNER_ASKED_KEX, SIGNER_ASKED_VERIFY, SIGNER_ASKED_MINT };
+/* signer_calls.c: the signer answers in order, so a queue of questions says whose each answer is. */
+struct signer_call {
+    uint32_t connection;
+    enum signer_question question;
+    uint32_t access; /* ref of the access that a certificate is for */
+};
+struct signer_calls {
+    struct service service;
+    struct signer_call *calls; /* OWNED, a ring */
+    size_t first, count;
+    struct keys_blob host_blob, inner_blob, user_ca_blob;
+};
+
+/* recordings.c: recordings outlive their connection by the moment that sealing takes. */
+enum recording_state { RECORDING_NONE = 0, RECORDING_OPENING, RECORDING_OPEN };
+struct recording {
+    enum recording_state state;
+    uint32_t number, connection, access;
+    uint64_t started_us;
+    char sid[MONITOR_SID_TEXT_BYTES];
+    char person[LIMIT_PERSON_BYTES], from[LIMIT_ADDRESS_BYTES], account[LIMIT_ACCOUNT_BYTES], host[LIMIT_HOST_BYTES];
+};
+struct recordings {
+    struct service service;
+    struct recording *table; /* OWNED */
+    size_t capacity;
+    uint32_t next_number;
+};
+
+/* target.c: one target that a connection has asked for. */
+enum access_state {
+    ACCESS_NONE = 0,
+    ACCESS_DIALLING, /* bastion-dial runs */
+    ACCESS_READY,    /* the session holds the target's socket; nobody has logged in */
+    ACCESS_GRANTING, /* the certificate and the recording are being made */
+    ACCESS_GRANTED,
+};
+struct access {
+    struct connection *connection;
+    uint32_t ref; /* the session's number for it: never 0, never used twice on a connection */
+    enum access_state state;
+    uint8_t sid[LIMIT_SID_BYTES];
+    char sid_text[MONITOR_SID_TEXT_BYTES];
+    char host[LIMIT_HOST_BYTES];
+    uint16_t port;
+    char target_name[POLICY_ID_BYTES];
+    char peer_address[LIMIT_ADDRESS_BYTES], local_address[LIMIT_ADDRESS_BYTES];
+    struct child *dial; /* OWNED */
+    uint64_t dial_deadline_us;
+    char account[LIMIT_ACCOUNT_BYTES];
+    struct policy_grant *grant; /* OWNED, while the certificate and the recording are being made */
+    int recorder_fd;            /* OWNED, the session's end, likewise */
+    uint8_t *certificate;       /* OWNED, likewise */
+    size_t certificate_bytes;
+    bool is_recording_open;
+    uint32_t recording; /* number, 0: none */
+    uint64_t granted_us;
+    uint32_t session_limit_s;
+    char rule[GRANT_RULE_BYTES];
+};
+
+/* factor.c: one conversation with PAM. */
+enum factor_state { FACTOR_NONE = 0, FACTOR_WAITING, FACTOR_RUNNING, FACTOR_PROMPTED };
+struct factor {
+    enum factor_state state;
+    uint32_t ref; /* of the session's question: 0, or the access that wants a fresher factor */
+    struct child *pam; /* OWNED */
+    uint64_t deadline_us;
+};
+
+/* connection.c */
+struct connection {
+    struct monitor *monitor;
+    uint32_t number;
+    unsigned uid_slot;
+    struct child *session; /* OWNED */
+    enum ipc_phase phase;
+    struct sockaddr_storage peer;
+    char from[LIMIT_ADDRESS_BYTES];
+    uint64_t opened_us, deadline_us, kill_at_us;
+    const char *offence_text; /* NULL, or why the source is penalised */
+    enum admission_offence offence;
+    bool is_counted_proven;
+    unsigned failures;
+    /* identity.c */
+    char person[LIMIT_PERSON_BYTES]; /* "" until a key was verified */
+    uint8_t key_sha256[LEASE_KEY_BYTES];
+    char key_fingerprint[KEYS_FINGERPRINT_BYTES];
+    bool is_machine;
+    struct policy_factor passed_factor; /* on this connection or by a lease, with its age at `factor_seen_us` */
+    uint64_t factor_seen_us;
+    struct keys_authorization authorization; /* of the key whose signature is being verified */
+    char claimed_person[LIMIT_PERSON_BYTES];
+    bool is_verifying;
+    struct factor factor;
+    struct access *accesses[LIMIT_ACCESSES_PER_CONNECTION]; /* OWNED, NULL: free */
+};
+
+struct listener {
+    struct monitor *monitor;
+    int fd; /* OWNED */
+    struct loop_op op;
+};
+
+struct monitor {
+    struct gateway_config config;
+    char libexec_dir[CONFIG_PATH_BYTES];
+    struct loop *loop;
+    struct event_log events;
+    bool is_evidence_lost; /* an event or leaf could not be written: nobody is let in until it can */
+    char host_id[64];
+    struct policy *policy; /* OWNED, immutable, never NULL after start */
+    char policy_hash[2 * POLICY_HASH_BYTES + 1];
+    struct admission admission;
+    struct lease_table leases;
+    struct lockout_table lockouts;
+    struct signer_calls signer;
+    struct recordings recordings;
+    struct listener listeners[CONFIG_LISTEN_MAX];
+    struct connection **connections; /* OWNED, `connection_capacity` places, by uid slot; NULL: free */
+    size_t connection_capacity;
+    uint32_t next_connection;
+    uint64_t next_serial; /* of certificates */
+    int empty_room[4];    /* OWNED, the namespaces of sessions */
+    int keys_dir, known_hosts_dir, state_dir; /* OWNED */
+    int signal_fd;
+    struct loop_op signal_op, tick_op;
+    bool is_stopping;
+    bool is_shutting_down;
+    struct child *detached;     /* OWNED, a list */
+    struct ipc_message message; /* the one being received: too large for a stack */
+};
+
+/* report.c */
+void report(struct monitor *monitor, const char *event, enum event_outcome outcome, const struct event_field *fields);
+#define REPORT(monitor, event, outcome, ...)                                                                           \
+    report((monitor), (event), (outcome), (const struct event_field[]){__VA_ARGS__, {0}})
+/** An event about a connection: its number, source and person are added. `code` and `sentence` may be NULL. */
+void report_connection(struct connection *connection, const char *event, enum event_outcome outcome, const char *code,
+                       const char *sentence);
+/** An event about an access: its target, account, rule and session are added. */
+void report_access(struct access *access, const char *event, enum event_outcome outcome, const char *code,
+                   const char *sentence);
+/** Add a leaf to the evidence log; words are made printable. */
+void report_evidence(struct monitor *monitor, const char *kind, const char *text);
+
+/* child.c */
+struct child_start {
+    const char *program;
+    char *const *argv;
+    const int *fds; /* given as 4, 5, ... after the channel; all stay ours */
+    unsigned fd_count;
+    bool is_silent; /* stderr is /dev/null */
+    void *owner;
+    child_message *on_message;
+    child_exit *on_exit;
+};
+/** Start a program and watch it. @return ERR_SYSTEM, ERR_MEMORY. */
+MUST_CHECK enum err child_start(struct monitor *monitor, const struct child_start *start, struct child **ret);
+/** SIGKILL; the exit is reported as usual. */
+void child_kill(struct child *child);
+/** Detach: its process is ended if it still runs, its owner hears nothing more, `*child` becomes NULL. */
+void child_done(struct child **child);
+/** Receive one message and hold it against the table. @return ERR_AGAIN when there is none; any other error: the child
+ *  broke the protocol or is gone. */
+MUST_CHECK enum err child_receive(struct child *child, enum ipc_peer from, enum ipc_phase phase);
+/** Free what is detached and quiet. */
+void child_sweep(struct monitor *monitor);
+
+/* service.c */
+MUST_CHECK enum err service_start_signer(struct monitor *monitor);
+MUST_CHECK enum err service_start_recorder(struct monitor *monitor);
+void service_tick(struct monitor *monitor, uint64_t now_us);
+
+/* signer_calls.c: ask; the answer arrives in connection.c or target.c */
+MUST_CHECK enum err signer_ask(struct monitor *monitor, struct connection *connection, enum signer_question question,
+                               uint32_t access, struct cursor body);
+void signer_forget(struct monitor *monitor, uint32_t connection);
+void signer_message(struct monitor *monitor, const struct ipc_message *message);
+void signer_lost(struct monitor *monitor);
+
+/* recordings.c */
+MUST_CHECK enum err recording_open(struct access *access, int recorder_end);
+void recording_end(struct monitor *monitor, uint32_t number, const char *reason);
+void recorder_message(struct monitor *monitor, const struct ipc_message *message);
+void recorder_lost(struct monitor *monitor);
+
+/* connection.c */
+void connection_open(struct monitor *monitor, int client_fd, const struct sockaddr_storage *peer, const char *from);
+struct connection *connection_find(struct monitor *monitor, uint32_t number);
+/** Say why to the engineer and end; the process is killed when it does not follow. */
+void connection_end(struct connection *connection, const char *sentence);
+/** The session process broke the protocol: it is killed at once. */
+void connection_violation(struct connection *connection, const char *what);
+/** Send to the session; a session that does not read is killed. */
+void connection_send(struct connection *connection, enum ipc_type type, uint32_t ref, struct cursor body, const int *fd);
+void connection_tick(struct connection *connection, uint64_t now_us);
+void connection_identified(struct connection *connection);
+void connection_free(struct connection *connection);
+
+/* identity.c */
+MUST_CHECK enum err identity_probe(struct connection *connection, struct cursor body);
+MUST_CHECK enum err identity_publickey(struct connection *connection, struct cursor body);
+void identity_verified(struct connection *connection, bool is_valid, uint8_t sk_flags);
+/** The factor of this connection with its age now. */
+struct policy_factor identity_factor(const struct connection *connection, uint64_t now_us);
+/** Look for a lease. @return true when there is one that is good enough for logging in. */
+bool identity_take_lease(struct connection *connection, uint64_t max_age_s);
+
+/* factor.c */
+MUST_CHECK enum err factor_begin(struct connection *connection, uint32_t ref);
+MUST_CHECK enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body);
+void factor_tick(struct connection *connection, uint64_t now_us);
+void factor_done(struct connection *connection);
+/** "alice is locked until 10:42 UTC ...", or false. */
+bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret_sentence, size_t size_bytes);
+
+/* target.c */
+/** NULL when the connection has no access of that number (any more). */
+struct access *target_find(const struct connection *connection, uint32_t ref);
+MUST_CHECK enum err target_open(struct connection *connection, uint32_t ref, struct cursor body);
+MUST_CHECK enum err target_login(struct connection *connection, uint32_t ref, struct cursor body);
+MUST_CHECK enum err target_end(struct connection *connection, uint32_t ref, struct cursor body);
+void target_certified(struct access *access, bool is_ok, struct cursor certificate);
+void target_recorded(struct access *access, bool is_ok, const char *sentence);
+void target_tick(struct access *access, uint64_t now_us);
+void target_done(struct access *access);
+
+/* policy_file.c */
+MUST_CHECK enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes);
+/** The keys of a person. @param ret_bytes OWNED, free(). @return ERR_NOT_FOUND and others of fd_read_trusted_file(). */
+MUST_CHECK enum err policy_file_keys(struct monitor *monitor, const char *person, uint8_t **ret_bytes, size_t *ret_len);
+
+/* listener.c */
+MUST_CHECK enum err listener_start(struct monitor *monitor, struct monitor_refusal *ret_why);
+void listener_stop(struct monitor *monitor);
+
+#endif

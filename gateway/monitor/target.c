@@ -1,0 +1,516 @@
+/* What a connection may reach: policy first, then bastion-dial, then, once the account is known, the grant, the
+ * certificate and the recording. No step can be skipped: each checks the state that only the one before it sets. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/writer.h"
+#include "crypto/random.h"
+#include "keys/known_hosts.h"
+#include "state.h"
+
+enum {
+    US_PER_S = 1000000,
+    DENIED = 0,
+    DENIED_FACTOR = 1, /* a fresher second factor would do: the session asks for it */
+    SESSION_GRACE_S = 5, /* the session process ends by itself at the limit; the monitor a little later */
+};
+
+static void free_bytes(uint8_t **bytes)
+{
+    free(*bytes);
+}
+#define OWNED_BYTES __attribute__((cleanup(free_bytes))) uint8_t *
+
+struct access *target_find(const struct connection *connection, uint32_t ref)
+{
+    for (unsigned i = 0; i < LIMIT_ACCESSES_PER_CONNECTION; i++) {
+        struct access *access = connection->accesses[i];
+        if (access != NULL && access->ref == ref) {
+            return access;
+        }
+    }
+    return NULL;
+}
+
+static void send_denied(const struct access *access, uint8_t kind, const char *sentence)
+{
+    uint8_t body[LIMIT_SENTENCE_BYTES + 64];
+    struct writer out = writer_of(body, sizeof body);
+    writer_u8(&out, kind);
+    writer_text(&out, sentence);
+    struct cursor bytes;
+    if (writer_done(&out, &bytes) == ERR_NONE) {
+        connection_send(access->connection, IPC_TARGET_DENIED, access->ref, bytes, NULL);
+    }
+}
+
+/* Say no to the engineer, the operator and the evidence log. */
+static void deny(struct access *access, const char *event, const char *code, const char *sentence)
+{
+    struct connection *connection = access->connection;
+    report_access(access, event, EVENT_DENIED, code, sentence);
+    char leaf[1024];
+    (void)snprintf(leaf, sizeof leaf, "denied session=%s person=%s from=%s host=%s port=%u account=%s code=%s policy=%s",
+                   access->sid_text, connection->person, connection->from, access->host, access->port,
+                   access->account[0] != 0 ? access->account : "-", code, connection->monitor->policy_hash);
+    report_evidence(connection->monitor, "decision", leaf);
+    char text[LIMIT_SENTENCE_BYTES];
+    (void)snprintf(text, sizeof text, "%.*s [%s]", (int)(sizeof text - POLICY_CODE_BYTES - 4), sentence, code);
+    send_denied(access, DENIED, text);
+}
+
+static void forget_grant(struct access *access)
+{
+    free(access->grant);
+    access->grant = NULL;
+    free(access->certificate);
+    access->certificate = NULL;
+    fd_close(&access->recorder_fd);
+    access->is_recording_open = false;
+}
+
+void target_done(struct access *access)
+{
+    struct connection *connection = access->connection;
+    child_done(&access->dial);
+    forget_grant(access);
+    for (unsigned i = 0; i < LIMIT_ACCESSES_PER_CONNECTION; i++) {
+        if (connection->accesses[i] == access) {
+            connection->accesses[i] = NULL;
+        }
+    }
+    free(access);
+}
+
+static void decide(const struct access *access, struct policy_decision *ret)
+{
+    const struct connection *connection = access->connection;
+    struct policy_factor factor = identity_factor(connection, clock_monotonic_us());
+    struct policy_request request = {.person = connection->person,
+                                     .from = connection->from,
+                                     .host = access->host,
+                                     .port = access->port,
+                                     .account = access->account,
+                                     .factor = factor.has ? &factor : NULL,
+                                     .action = POLICY_ANY,
+                                     .at_s = clock_wall_s()};
+    policy_decide(connection->monitor->policy, &request, ret);
+}
+
+/* ---- step 1: TARGET_OPEN ---- */
+
+static enum err collect_host_keys(struct access *access, const char *file_name, struct keys_host_keys *ret)
+{
+    struct monitor *monitor = access->connection->monitor;
+    OWNED_BYTES bytes = NULL;
+    size_t len = 0;
+    TRY(fd_read_trusted_file(monitor->known_hosts_dir, file_name, KEYS_KNOWN_HOSTS_FILE_BYTES, &bytes, &len));
+    struct keys_complaints complaints = {0};
+    return keys_known_hosts_find(cursor_of(bytes, len), access->host, access->port, ret, &complaints);
+}
+
+static void send_ready(struct access *access, int target_fd)
+{
+    struct policy_target target;
+    struct keys_host_keys *keys = calloc(1, sizeof *keys);
+    uint8_t *body = malloc(IPC_BODY_MAX);
+    enum err err = keys == NULL || body == NULL
+                       ? ERR_MEMORY
+                       : policy_target(access->connection->monitor->policy, access->host, access->port, &target);
+    if (err == ERR_NONE) {
+        err = collect_host_keys(access, target.known_hosts, keys);
+    }
+    struct cursor bytes = {NULL, NULL};
+    if (err == ERR_NONE) {
+        struct writer out = writer_of(body, IPC_BODY_MAX);
+        writer_string(&out, cursor_of(access->sid, sizeof access->sid));
+        writer_u8(&out, (uint8_t)keys->count);
+        for (unsigned i = 0; i < keys->count; i++) {
+            writer_string(&out, keys_blob_peek(&keys->blobs[i]));
+        }
+        err = writer_done(&out, &bytes);
+    }
+    if (err == ERR_NONE) {
+        access->state = ACCESS_READY;
+        connection_send(access->connection, IPC_TARGET_READY, access->ref, bytes, &target_fd);
+    } else {
+        char sentence[LIMIT_SENTENCE_BYTES];
+        (void)snprintf(sentence, sizeof sentence,
+                       "the bastion knows no host key of %s (%s), and it never trusts a first contact; ask your operators",
+                       access->host, err == ERR_NOT_FOUND ? "no line in its known_hosts file" : err_text(err));
+        deny(access, "target.no_host_key", "D-HOST-KEY", sentence);
+        target_done(access);
+    }
+    free(keys);
+    free(body);
+}
+
+static bool is_established(int fd)
+{
+    struct tcp_state {
+        uint8_t state; /* tcp(7) TCP_INFO: the first byte of struct tcp_info */
+    } info = {0};
+    socklen_t size = sizeof info;
+    enum { STATE_ESTABLISHED = 1, OPTION_TCP_INFO = 11 };
+    return getsockopt(fd, IPPROTO_TCP, OPTION_TCP_INFO, &info, &size) == 0 && info.state == STATE_ESTABLISHED;
+}
+
+static enum err read_dialled(struct access *access, struct ipc_message *message)
+{
+    struct cursor body = message->body;
+    TRY(cursor_text(&body, access->peer_address, sizeof access->peer_address));
+    TRY(cursor_text(&body, access->local_address, sizeof access->local_address));
+    TRY(cursor_end(&body));
+    OWNED_FD fd = ipc_message_take_fd(message, 0);
+    /* A socket that is not established could be aimed elsewhere by whoever holds it. */
+    if (!is_established(fd)) {
+        return ERR_STATE;
+    }
+    child_done(&access->dial);
+    send_ready(access, fd);
+    return ERR_NONE;
+}
+
+static enum err read_dial_failed(struct access *access, struct cursor body)
+{
+    static const char *const CODES[] = {"D-DIAL", "D-DIAL-NAME", "D-DIAL-ADDRESS", "D-DIAL-REFUSED", "D-DIAL-TIMEOUT",
+                                        "D-DIAL"};
+    uint8_t reason = 0;
+    char sentence[LIMIT_SENTENCE_BYTES];
+    TRY(cursor_u8(&body, &reason));
+    TRY(cursor_text(&body, sentence, sizeof sentence));
+    TRY(cursor_end(&body));
+    const char *code = reason < sizeof CODES / sizeof CODES[0] ? CODES[reason] : CODES[0];
+    deny(access, "target.not_reached", code, sentence);
+    target_done(access);
+    return ERR_NONE;
+}
+
+static void dial_ready(void *owner, struct child *child)
+{
+    struct access *access = owner;
+    struct ipc_message *message = &access->connection->monitor->message;
+    enum err err = child_receive(child, PEER_DIAL, PHASE_OPEN);
+    if (err == ERR_AGAIN || err == ERR_CLOSED) {
+        return;
+    }
+    if (err == ERR_NONE) {
+        err = message->type == IPC_DIAL_DONE ? read_dialled(access, message) : read_dial_failed(access, message->body);
+        ipc_message_done(message);
+    }
+    if (err != ERR_NONE) {
+        child_kill(child);
+    }
+}
+
+static void dial_exited(void *owner, struct child *child, bool is_clean, const char *how)
+{
+    (void)child;
+    (void)is_clean;
+    struct access *access = owner;
+    char sentence[LIMIT_SENTENCE_BYTES];
+    (void)snprintf(sentence, sizeof sentence, "the bastion could not connect to %s: bastion-dial %s", access->host, how);
+    deny(access, "target.not_reached", "D-DIAL", sentence);
+    target_done(access);
+}
+
+static enum err start_dial(struct access *access, const struct policy_target *target)
+{
+    struct monitor *monitor = access->connection->monitor;
+    char uid[24];
+    (void)snprintf(uid, sizeof uid, "%u", monitor->config.uids.dial);
+    char *argv[] = {"bastion-dial", "--uid", uid, "--gid", uid, NULL};
+    struct child_start start = {
+        .program = "bastion-dial", .argv = argv, .owner = access, .on_message = dial_ready, .on_exit = dial_exited};
+    uint8_t body[16384];
+    struct writer out = writer_of(body, sizeof body);
+    writer_text(&out, access->host);
+    writer_u16be(&out, access->port);
+    writer_u32be(&out, MONITOR_DIAL_TIMEOUT_MS);
+    writer_u16be(&out, (uint16_t)target->network_count);
+    for (size_t i = 0; i < target->network_count; i++) {
+        const struct network *network = &target->networks[i];
+        writer_u8(&out, network->family);
+        writer_string(&out, cursor_of(network->bytes, network->family == 4 ? 4 : 16));
+        writer_u8(&out, network->prefix_bits);
+    }
+    struct cursor bytes;
+    TRY(writer_done(&out, &bytes));
+    TRY(child_start(monitor, &start, &access->dial));
+    access->dial_deadline_us = clock_monotonic_us() + (uint64_t)MONITOR_DIAL_TIMEOUT_MS * 1000 + US_PER_S;
+    return ipc_send(access->dial->channel, IPC_DIAL, 0, bytes, NULL, 0);
+}
+
+static void begin_access(struct access *access)
+{
+    struct policy_target target;
+    struct policy_decision decision;
+    decide(access, &decision);
+    (void)snprintf(access->rule, sizeof access->rule, "%s", decision.rule);
+    if (decision.verdict == POLICY_DENIED) {
+        deny(access, "target.denied", decision.code, decision.sentence);
+        target_done(access);
+        return;
+    }
+    struct monitor *monitor = access->connection->monitor;
+    if (monitor->is_evidence_lost || monitor->recordings.service.state != SERVICE_READY) {
+        deny(access, "target.denied", "D-RECORDER", "the bastion cannot record right now: no record, no session");
+        target_done(access);
+        return;
+    }
+    enum err err = policy_target(monitor->policy, access->host, access->port, &target);
+    if (err == ERR_NONE) {
+        (void)snprintf(access->target_name, sizeof access->target_name, "%s", target.name);
+        access->state = ACCESS_DIALLING;
+        err = start_dial(access, &target);
+    }
+    if (err != ERR_NONE) {
+        deny(access, "target.not_reached", "D-DIAL", "the bastion could not start to connect; tell your operators");
+        target_done(access);
+    }
+}
+
+static struct access **free_place(struct connection *connection)
+{
+    for (unsigned i = 0; i < LIMIT_ACCESSES_PER_CONNECTION; i++) {
+        if (connection->accesses[i] == NULL) {
+            return &connection->accesses[i];
+        }
+    }
+    return NULL;
+}
+
+enum err target_open(struct connection *connection, uint32_t ref, struct cursor body)
+{
+    char host[LIMIT_HOST_BYTES];
+    uint16_t port = 0;
+    TRY(cursor_text(&body, host, sizeof host));
+    TRY(cursor_u16be(&body, &port));
+    TRY(cursor_end(&body));
+    struct access **place = free_place(connection);
+    bool is_new = ref != 0 && target_find(connection, ref) == NULL;
+    if (place == NULL || !is_new || !text_is_host(cursor_of_text(host))) {
+        return ERR_STATE;
+    }
+    struct access *access = calloc(1, sizeof *access);
+    if (access == NULL) {
+        return ERR_MEMORY;
+    }
+    access->connection = connection;
+    access->ref = ref;
+    access->recorder_fd = -1;
+    access->port = port;
+    (void)snprintf(access->host, sizeof access->host, "%s", host);
+    crypto_random(access->sid, sizeof access->sid);
+    (void)text_hex(cursor_of(access->sid, sizeof access->sid), access->sid_text, sizeof access->sid_text);
+    *place = access;
+    begin_access(access);
+    return ERR_NONE;
+}
+
+/* ---- step 2: TARGET_LOGIN ---- */
+
+static const char *certificate_source(const struct access *access, char text[static NETWORK_TEXT_BYTES])
+{
+    const struct gateway_config *config = &access->connection->monitor->config;
+    if (config->source == CONFIG_SOURCE_NONE) {
+        return "";
+    }
+    return config->source == CONFIG_SOURCE_FIXED ? network_text(&config->source_address, text) : access->local_address;
+}
+
+static enum err ask_certificate(struct access *access, struct cursor public_key)
+{
+    struct connection *connection = access->connection;
+    struct monitor *monitor = connection->monitor;
+    char key_id[256];
+    char source[NETWORK_TEXT_BYTES];
+    (void)snprintf(key_id, sizeof key_id, "sid=%s;user=%s;src=%s", access->sid_text, connection->person, connection->from);
+    uint64_t now_s = (uint64_t)clock_wall_s();
+    uint8_t body[LIMIT_KEY_BLOB_BYTES];
+    struct writer out = writer_of(body, sizeof body);
+    writer_string(&out, public_key);
+    writer_u64be(&out, ++monitor->next_serial);
+    writer_text(&out, key_id);
+    writer_text(&out, access->account);
+    writer_u64be(&out, now_s - MONITOR_CERTIFICATE_BEFORE_S);
+    writer_u64be(&out, now_s + MONITOR_CERTIFICATE_AFTER_S);
+    writer_text(&out, certificate_source(access, source));
+    writer_text(&out, "");
+    /* permit-pty even where only commands are allowed: `ssh -t host command` is a command. The rest is the gate's. */
+    writer_u8(&out, 1);
+    writer_text(&out, "permit-pty");
+    struct cursor bytes;
+    TRY(writer_done(&out, &bytes));
+    return signer_ask(monitor, connection, SIGNER_ASKED_MINT, access->ref, bytes);
+}
+
+static enum err open_recording(struct access *access)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+        return ERR_SYSTEM;
+    }
+    access->recorder_fd = ends[0];
+    enum err err = recording_open(access, ends[1]);
+    fd_close(&ends[1]);
+    return err;
+}
+
+static void login_failed(struct access *access, const char *sentence)
+{
+    recording_end(access->connection->monitor, access->recording, "login failed");
+    deny(access, "target.login_failed", "D-LOGIN", sentence);
+    forget_grant(access);
+    access->state = ACCESS_READY;
+}
+
+static void grant_if_complete(struct access *access)
+{
+    if (access->certificate == NULL || !access->is_recording_open) {
+        return;
+    }
+    uint8_t *body = malloc(IPC_BODY_MAX);
+    struct cursor bytes = {NULL, NULL};
+    enum err err = body == NULL ? ERR_MEMORY : ERR_NONE;
+    if (err == ERR_NONE) {
+        struct writer out = writer_of(body, IPC_BODY_MAX);
+        writer_string(&out, cursor_of(access->certificate, access->certificate_bytes));
+        grant_write(&out, access->grant);
+        err = writer_done(&out, &bytes);
+    }
+    if (err != ERR_NONE) {
+        login_failed(access, "the bastion could not hand over the grant; tell your operators");
+        free(body);
+        return;
+    }
+    access->state = ACCESS_GRANTED;
+    access->granted_us = clock_monotonic_us();
+    access->session_limit_s = access->grant->session_limit_s;
+    connection_send(access->connection, IPC_TARGET_GRANTED, access->ref, bytes, &access->recorder_fd);
+    report_access(access, "session.started", EVENT_SUCCESS, NULL, NULL);
+    forget_grant(access);
+    free(body);
+}
+
+void target_certified(struct access *access, bool is_ok, struct cursor certificate)
+{
+    if (access->state != ACCESS_GRANTING || access->certificate != NULL) {
+        return;
+    }
+    size_t len = cursor_len(&certificate);
+    uint8_t *copy = is_ok && len > 0 ? malloc(len) : NULL;
+    if (copy == NULL) {
+        login_failed(access, "the bastion's signer refused the certificate; tell your operators");
+        return;
+    }
+    memcpy(copy, certificate.at, len);
+    access->certificate = copy;
+    access->certificate_bytes = len;
+    grant_if_complete(access);
+}
+
+void target_recorded(struct access *access, bool is_ok, const char *sentence)
+{
+    if (access->state != ACCESS_GRANTING) {
+        return;
+    }
+    if (!is_ok) {
+        char text[LIMIT_SENTENCE_BYTES];
+        (void)snprintf(text, sizeof text, "no record, no session: %.400s", sentence);
+        access->recording = 0;
+        login_failed(access, text);
+        return;
+    }
+    access->is_recording_open = true;
+    grant_if_complete(access);
+}
+
+static void grant(struct access *access, const struct policy_decision *decision, struct cursor public_key)
+{
+    access->grant = malloc(sizeof *access->grant);
+    if (access->grant == NULL) {
+        login_failed(access, "the bastion has no memory left; tell your operators");
+        return;
+    }
+    *access->grant = decision->grant;
+    access->state = ACCESS_GRANTING;
+    const struct connection *connection = access->connection;
+    char leaf[1024];
+    (void)snprintf(leaf, sizeof leaf,
+                   "allowed session=%s person=%s from=%s host=%s port=%u account=%s rule=%s policy=%s", access->sid_text,
+                   connection->person, connection->from, access->host, access->port, access->account, access->rule,
+                   connection->monitor->policy_hash);
+    report_evidence(connection->monitor, "decision", leaf);
+    if (open_recording(access) != ERR_NONE || ask_certificate(access, public_key) != ERR_NONE) {
+        login_failed(access, "the bastion cannot record or sign right now; please try again in a moment");
+    }
+}
+
+enum err target_login(struct connection *connection, uint32_t ref, struct cursor body)
+{
+    struct cursor account;
+    struct cursor public_key;
+    TRY(cursor_string(&body, LIMIT_SENTENCE_BYTES, &account));
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &public_key));
+    TRY(cursor_end(&body));
+    struct access *access = target_find(connection, ref);
+    if (access == NULL || access->state != ACCESS_READY) {
+        return ERR_STATE;
+    }
+    access->account[0] = 0;
+    if (!text_is_account(account)) {
+        deny(access, "target.denied", "D-ACCOUNT", "that is no name of an account");
+        return ERR_NONE;
+    }
+    (void)snprintf(access->account, sizeof access->account, "%.*s", (int)cursor_len(&account), (const char *)account.at);
+    struct policy_decision decision;
+    decide(access, &decision);
+    (void)snprintf(access->rule, sizeof access->rule, "%s", decision.rule);
+    if (decision.verdict == POLICY_NEEDS_FACTOR && !connection->is_machine) {
+        report_access(access, "target.step_up", EVENT_DENIED, decision.code, decision.sentence);
+        send_denied(access, DENIED_FACTOR, decision.sentence);
+    } else if (decision.verdict != POLICY_ALLOWED) {
+        deny(access, "target.denied", decision.code, decision.sentence);
+    } else {
+        grant(access, &decision, public_key);
+    }
+    return ERR_NONE;
+}
+
+enum err target_end(struct connection *connection, uint32_t ref, struct cursor body)
+{
+    char reason[LIMIT_SENTENCE_BYTES];
+    TRY(cursor_text(&body, reason, sizeof reason));
+    TRY(cursor_end(&body));
+    struct access *access = target_find(connection, ref);
+    if (access == NULL) {
+        return ERR_NONE; /* a denial freed it before the session heard of it */
+    }
+    report_access(access, "target.closed", EVENT_SUCCESS, NULL, reason);
+    target_done(access);
+    return ERR_NONE;
+}
+
+void target_tick(struct access *access, uint64_t now_us)
+{
+    if (access->state == ACCESS_DIALLING && now_us >= access->dial_deadline_us) {
+        deny(access, "target.not_reached", "D-DIAL-TIMEOUT", "the target did not answer in time");
+        target_done(access);
+        return;
+    }
+    uint64_t limit_us = ((uint64_t)access->session_limit_s + SESSION_GRACE_S) * US_PER_S;
+    if (access->state == ACCESS_GRANTED && access->session_limit_s > 0 && now_us - access->granted_us >= limit_us) {
+        report_access(access, "session.limit", EVENT_DENIED, "D-LIMIT", "the session process did not end at its limit");
+        connection_end(access->connection, "this session has reached its longest allowed time [D-LIMIT]");
+    }
+}

@@ -1,0 +1,460 @@
+/* The life of one access: asked, handed a socket, logged in, open, closing, gone. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/writer.h"
+#include "record/stream.h"
+#include "state.h"
+
+enum {
+    US_PER_S = 1000000,
+    US_PER_MS = 1000,
+    CLOSING_US = 2000000, /* how long what waits may take to be written */
+    PUMP_BYTES = 65536,
+    DISCONNECT_BY_APPLICATION = 11, /* RFC 4253 11.1 */
+};
+
+struct access *access_of_ref(struct session *session, uint32_t ref)
+{
+    struct access *access = session->accesses;
+    while (access != NULL && (access->ref != ref || access->state >= ACCESS_CLOSING)) {
+        access = access->next;
+    }
+    return access;
+}
+
+struct access *access_of_channel(struct session *session, unsigned channel)
+{
+    struct access *access = session->accesses;
+    while (access != NULL && (access->channel != channel || access->is_channel_gone)) {
+        access = access->next;
+    }
+    return access;
+}
+
+/* ---- asked ---- */
+
+enum err access_open(struct session *session, const struct outer_open *open)
+{
+    struct access *access = calloc(1, sizeof *access);
+    if (access == NULL) {
+        return outer_refuse(session->outer, open->channel, RELAY_RESOURCE_SHORTAGE, "the bastion has no memory left");
+    }
+    access->session = session;
+    access->ref = ++session->next_ref;
+    access->channel = open->channel;
+    access->state = ACCESS_ASKED;
+    access->port = open->port;
+    access->target_fd = -1;
+    recorder_init(&access->recorder, session, -1);
+    sender_init(&access->target_out, session, -1);
+    (void)snprintf(access->host, sizeof access->host, "%s", open->host);
+    access->next = session->accesses;
+    session->accesses = access;
+    uint8_t memory[LIMIT_HOST_BYTES + 16];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_text(&out, open->host);
+    writer_u16be(&out, open->port);
+    struct cursor body;
+    TRY(writer_done(&out, &body));
+    return link_send(session, IPC_TARGET_OPEN, access->ref, body);
+}
+
+enum err access_denied(struct access *access, struct cursor body)
+{
+    enum { KIND_DENIED = 0, KIND_FACTOR = 1 };
+    struct session *session = access->session;
+    uint8_t kind = 0;
+    char sentence[LIMIT_SENTENCE_BYTES];
+    TRY(cursor_u8(&body, &kind));
+    TRY(cursor_text(&body, sentence, sizeof sentence));
+    TRY(cursor_end(&body));
+    if (access->state == ACCESS_ASKED) {
+        char line[LIMIT_SENTENCE_BYTES + 16];
+        (void)snprintf(line, sizeof line, "bastion: %s", sentence);
+        TRY(outer_refuse(session->outer, access->channel, RELAY_ADMINISTRATIVELY_PROHIBITED, line));
+        access->is_channel_gone = true;
+        access_end(access, NULL, sentence);
+        return ERR_NONE;
+    }
+    if (access->state != ACCESS_HANDSHAKE || !access->is_login_asked) {
+        return ERR_STATE;
+    }
+    access->is_login_asked = false;
+    if (kind == KIND_FACTOR) {
+        return userauth_answer(&access->auth, USERAUTH_FACTOR_NEEDED, sentence);
+    }
+    access_refuse_login(access, sentence);
+    return ERR_NONE;
+}
+
+/* ---- handed a socket ---- */
+
+static enum err read_ready(struct access *access, struct cursor body)
+{
+    struct cursor sid;
+    uint8_t count = 0;
+    TRY(cursor_string(&body, LIMIT_SID_BYTES, &sid));
+    TRY(cursor_u8(&body, &count));
+    access->host_keys = calloc(count == 0 ? 1 : count, sizeof *access->host_keys);
+    if (access->host_keys == NULL) {
+        return ERR_MEMORY;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct cursor blob;
+        TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &blob));
+        TRY(keys_blob_copy(blob, &access->host_keys[i]));
+        access->host_key_count++;
+    }
+    return cursor_end(&body);
+}
+
+enum err access_ready(struct access *access, struct ipc_message *message)
+{
+    if (access->state != ACCESS_ASKED) {
+        return ERR_STATE;
+    }
+    TRY(read_ready(access, message->body));
+    access->target_fd = ipc_message_take_fd(message, 0);
+    access->target_out.fd = access->target_fd;
+    access->state = ACCESS_HANDSHAKE;
+    TRY(access_start_target(access));
+    TRY(access_start_inner(access));
+    access->is_channel_open = true;
+    return outer_confirm(access->session->outer, access->channel);
+}
+
+/* ---- logged in ---- */
+
+enum err access_ask_login(struct access *access)
+{
+    if (access->refusal[0] != 0) {
+        access_refuse_login(access, access->refusal);
+        return ERR_NONE;
+    }
+    uint8_t memory[sizeof access->login_key + LIMIT_SENTENCE_BYTES];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_text(&out, access->auth.user);
+    writer_string(&out, cursor_of(access->login_key, access->login_key_bytes));
+    struct cursor body;
+    TRY(writer_done(&out, &body));
+    access->is_login_asked = true;
+    return link_send(access->session, IPC_TARGET_LOGIN, access->ref, body);
+}
+
+enum err access_granted(struct access *access, struct ipc_message *message)
+{
+    if (access->state != ACCESS_HANDSHAKE || !access->is_login_asked) {
+        return ERR_STATE;
+    }
+    struct cursor body = message->body;
+    struct cursor certificate;
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &certificate));
+    TRY(grant_read(&body, &access->grant));
+    TRY(cursor_end(&body));
+    access->is_login_asked = false;
+    recorder_init(&access->recorder, access->session, ipc_message_take_fd(message, 0));
+    if (access->refusal[0] != 0) {
+        access_refuse_login(access, access->refusal);
+        return ERR_NONE;
+    }
+    enum err err = engine_set_user(access->target, access->auth.user);
+    if (err == ERR_NONE) {
+        err = engine_login(access->target, certificate);
+    }
+    if (err != ERR_NONE) {
+        access_refuse_login(access, "the bastion could not log in at the target; tell your operators [D-LOGIN]");
+    }
+    access_check_failure(access);
+    return ERR_NONE;
+}
+
+/* ---- limits ---- */
+
+static void limit_passed(struct loop_op *op, int result);
+
+static void arm_limit(struct access *access, uint64_t now_us)
+{
+    uint64_t delay_us = UINT64_MAX;
+    if (access->grant.session_limit_s > 0) {
+        uint64_t end_us = access->opened_us + (uint64_t)access->grant.session_limit_s * US_PER_S;
+        delay_us = end_us > now_us ? end_us - now_us : 0;
+    }
+    if (access->grant.idle_limit_s > 0) {
+        uint64_t limit_us = (uint64_t)access->grant.idle_limit_s * US_PER_S;
+        uint64_t idle_us = gate_idle_us(access->gate, now_us);
+        uint64_t left_us = idle_us < limit_us ? limit_us - idle_us : 0;
+        delay_us = left_us < delay_us ? left_us : delay_us;
+    }
+    if (delay_us == UINT64_MAX) {
+        return;
+    }
+    if (loop_timer(access->session->loop, &access->limit_op, delay_us / US_PER_MS + 1, limit_passed) != ERR_NONE) {
+        access_end(access, "the bastion cannot keep the time of this session", "no timer");
+    }
+}
+
+static void limit_passed(struct loop_op *op, int result)
+{
+    struct access *access = OWNER_OF(op, struct access, limit_op);
+    if (result == -ECANCELED || access->state != ACCESS_OPEN) {
+        return;
+    }
+    uint64_t now_us = clock_monotonic_us();
+    uint64_t idle_limit_us = (uint64_t)access->grant.idle_limit_s * US_PER_S;
+    uint64_t session_limit_us = (uint64_t)access->grant.session_limit_s * US_PER_S;
+    if (session_limit_us > 0 && now_us - access->opened_us >= session_limit_us) {
+        access_end(access, "this session has reached its longest allowed time [D-LIMIT]", "session limit");
+    } else if (idle_limit_us > 0 && gate_idle_us(access->gate, now_us) >= idle_limit_us) {
+        access_end(access, "this session was idle for longer than allowed [D-IDLE]", "idle limit");
+    } else {
+        arm_limit(access, now_us);
+    }
+}
+
+void access_open_gate(struct access *access)
+{
+    access->opened_us = clock_monotonic_us();
+    gate_set_time(access->gate, access->opened_us);
+    access->state = ACCESS_OPEN;
+    arm_limit(access, access->opened_us);
+}
+
+/* ---- bytes ---- */
+
+void access_data(struct access *access, struct cursor bytes)
+{
+    access->unconsumed_bytes += cursor_len(&bytes);
+    if (access->state != ACCESS_HANDSHAKE && access->state != ACCESS_OPEN) {
+        return;
+    }
+    if (access->gate != NULL) {
+        gate_set_time(access->gate, clock_monotonic_us());
+    }
+    enum err err = engine_feed(access->inner, bytes);
+    if (err == ERR_CLOSED) {
+        access_end(access, NULL, "ended");
+        return;
+    }
+    if (err != ERR_NONE && access->failure == ERR_NONE) {
+        access->failure = err;
+    }
+    access_check_failure(access);
+}
+
+/* ---- the end ---- */
+
+static void record_end(struct access *access, const char *reason)
+{
+    struct gate_counters counters = {.exit_status = RECORD_NO_STATUS};
+    if (access->gate != NULL) {
+        gate_counters(access->gate, &counters);
+    }
+    uint8_t memory[LIMIT_SENTENCE_BYTES + 64];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_u32be(&out, counters.exit_status);
+    writer_text(&out, reason);
+    struct cursor body;
+    if (access->recorder.fd >= 0 && writer_done(&out, &body) == ERR_NONE &&
+        recorder_add(&access->recorder, RECORD_END, RECORD_WHOLE_ACCESS, body, cursor_of(NULL, 0)) != ERR_NONE) {
+        access->recorder.has_failed = true;
+    }
+}
+
+static void tell_monitor(struct access *access, const char *reason)
+{
+    uint8_t memory[512];
+    char text[256];
+    text_printable(cursor_of_text(reason), text, sizeof text);
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_text(&out, text);
+    struct cursor body;
+    if (writer_done(&out, &body) == ERR_NONE) {
+        enum err ignored = link_send(access->session, IPC_TARGET_END, access->ref, body);
+        (void)ignored; /* a lost monitor ends the connection by itself */
+    }
+}
+
+void access_end(struct access *access, const char *sentence, const char *reason)
+{
+    if (access->state >= ACCESS_CLOSING) {
+        return;
+    }
+    bool was_asked_only = access->state == ACCESS_ASKED;
+    access->state = ACCESS_CLOSING;
+    access->closing_us = clock_monotonic_us();
+    enum err ignored = ERR_NONE; /* all that follows is said as far as somebody still listens */
+    if (access->gate != NULL) {
+        ignored = gate_end(access->gate, access->is_channel_gone ? NULL : sentence);
+    }
+    if (access->inner != NULL && sentence != NULL) {
+        char text[LIMIT_SENTENCE_BYTES + 16];
+        (void)snprintf(text, sizeof text, "bastion: %s", sentence);
+        ignored = engine_disconnect(access->inner, DISCONNECT_BY_APPLICATION, text);
+    }
+    if (access->target != NULL) {
+        ignored = engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended");
+    }
+    (void)ignored;
+    record_end(access, reason);
+    if (was_asked_only && !access->is_channel_gone) {
+        ignored = outer_refuse(access->session->outer, access->channel, RELAY_CONNECT_FAILED,
+                               sentence == NULL ? "ended" : sentence);
+        access->is_channel_gone = true;
+    }
+    tell_monitor(access, reason);
+    loop_cancel(access->session->loop, &access->limit_op);
+}
+
+static void close_all(struct access *access)
+{
+    struct session *session = access->session;
+    access->state = ACCESS_CLOSED;
+    if (access->is_channel_open && !access->is_channel_gone) {
+        enum err ignored = outer_eof(session->outer, access->channel);
+        ignored = outer_close(session->outer, access->channel);
+        (void)ignored; /* the outer connection ends by itself when it cannot take them */
+    }
+    loop_cancel(session->loop, &access->target_in.op);
+    loop_cancel(session->loop, &access->target_out.op);
+    recorder_done(&access->recorder);
+    fd_close(&access->target_fd);
+}
+
+static bool is_quiet(const struct access *access)
+{
+    return !access->target_in.op.in_flight && !access->target_out.op.in_flight && !access->limit_op.in_flight &&
+           recorder_is_quiet(&access->recorder);
+}
+
+static void free_access(struct access *access)
+{
+    gate_free(access->gate);
+    engine_free(access->inner);
+    engine_free(access->target);
+    userauth_done(&access->auth);
+    sender_done(&access->target_out);
+    free(access->host_keys);
+    free(access);
+}
+
+/* ---- the turn ---- */
+
+/* What the inner connection made goes into the outer channel, as far as its window and our own output allow. */
+static void pump_to_client(struct access *access)
+{
+    struct session *session = access->session;
+    struct queue *from = access->inner == NULL ? NULL : engine_output(access->inner);
+    bool can_send = from != NULL && access->is_channel_open && !access->is_channel_gone;
+    while (can_send && queue_len(from) > 0 && !engine_is_rekeying(session->engine) &&
+           queue_len(engine_output(session->engine)) < SESSION_HIGH_WATER_BYTES) {
+        struct cursor bytes = queue_peek(from);
+        if (cursor_len(&bytes) > PUMP_BYTES) {
+            bytes.end = bytes.at + PUMP_BYTES;
+        }
+        size_t taken = 0;
+        if (outer_send(session->outer, access->channel, bytes, &taken) != ERR_NONE || taken == 0) {
+            return;
+        }
+        queue_consume(from, taken);
+    }
+}
+
+static void give_window(struct access *access)
+{
+    struct session *session = access->session;
+    if (access->unconsumed_bytes == 0 || access->is_channel_gone) {
+        return;
+    }
+    size_t waiting = queue_len(&access->target_out.writing);
+    bool is_target_slow = access->target != NULL && (engine_is_rekeying(access->target) ||
+                                                     waiting + queue_len(engine_output(access->target)) >
+                                                         SESSION_HIGH_WATER_BYTES);
+    if (is_target_slow || recorder_is_behind(&access->recorder)) {
+        return;
+    }
+    size_t given = access->unconsumed_bytes;
+    access->unconsumed_bytes = 0;
+    enum err ignored = outer_consumed(session->outer, access->channel, given);
+    (void)ignored; /* an outer connection that cannot send is ended where it is fed */
+}
+
+static void pause_or_resume(struct access *access)
+{
+    if (!access->target_in.op.in_flight) {
+        return;
+    }
+    bool must_wait = queue_len(engine_output(access->inner)) > SESSION_HIGH_WATER_BYTES ||
+                     engine_is_rekeying(access->inner) || recorder_is_behind(&access->recorder) ||
+                     queue_len(&access->recorder.records) > 0;
+    if (must_wait) {
+        loop_receive_pause(access->session->loop, &access->target_in);
+    } else {
+        loop_receive_resume(access->session->loop, &access->target_in);
+    }
+}
+
+static void move_bytes(struct access *access)
+{
+    bool is_recorded = recorder_flush(&access->recorder);
+    if (access->recorder.has_failed) {
+        access_end(access, "this session ended because it can no longer be recorded: no record, no session [D-RECORDER]",
+                   "recorder lost");
+    }
+    /* No record, no traffic: nothing leaves while a record of it waits. A lost recorder lets only the good-byes out,
+     * which are all that is made after it. */
+    if (is_recorded || access->recorder.fd < 0 || access->recorder.has_failed) {
+        pump_to_client(access);
+        if (access->target != NULL) {
+            sender_pump(&access->target_out, engine_output(access->target));
+        }
+    }
+    if (access->state == ACCESS_HANDSHAKE || access->state == ACCESS_OPEN) {
+        give_window(access);
+        pause_or_resume(access);
+    }
+}
+
+static bool is_drained(const struct access *access, uint64_t now_us)
+{
+    bool is_late = now_us - access->closing_us >= CLOSING_US;
+    bool has_recorded = access->recorder.fd < 0 || access->recorder.has_failed || queue_len(&access->recorder.records) == 0;
+    bool has_told = access->inner == NULL || access->is_channel_gone || access->session->is_client_gone ||
+                    queue_len(engine_output(access->inner)) == 0;
+    bool has_left = access->target == NULL || sender_is_idle(&access->target_out, engine_output(access->target));
+    return is_late || (has_recorded && has_told && has_left);
+}
+
+static void turn_one(struct access *access, uint64_t now_us)
+{
+    if (access->state < ACCESS_CLOSED) {
+        move_bytes(access);
+    }
+    if (access->state == ACCESS_CLOSING && is_drained(access, now_us)) {
+        close_all(access);
+    }
+}
+
+void access_turn(struct session *session)
+{
+    if (session->accesses == NULL) {
+        return;
+    }
+    uint64_t now_us = clock_monotonic_us();
+    struct access **link = &session->accesses;
+    while (*link != NULL) {
+        struct access *access = *link;
+        turn_one(access, now_us);
+        if (access->state == ACCESS_CLOSED && is_quiet(access)) {
+            *link = access->next;
+            free_access(access);
+        } else {
+            link = &access->next;
+        }
+    }
+}

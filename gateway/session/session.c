@@ -1,0 +1,149 @@
+#include "session/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/writer.h"
+#include "state.h"
+
+enum { DISCONNECT_BY_APPLICATION = 11 }; /* RFC 4253 11.1 */
+
+void session_note(struct session *session, uint32_t ref, const char *code, const char *text)
+{
+    uint8_t memory[1024];
+    char printable[LIMIT_SENTENCE_BYTES];
+    text_printable(cursor_of_text(text), printable, sizeof printable);
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_text(&out, code);
+    writer_text(&out, printable);
+    struct cursor body;
+    const struct ipc_row *row = ipc_row(IPC_NOTE);
+    /* The table bounds the notes of a connection; more of them would only make the monitor end us. */
+    bool may_say = session->ledger.counts[IPC_NOTE] < row->times && writer_done(&out, &body) == ERR_NONE;
+    if (may_say && link_send(session, IPC_NOTE, ref, body) == ERR_NONE) {
+        session->ledger.counts[IPC_NOTE]++;
+    }
+}
+
+static void end_accesses(struct session *session, const char *sentence)
+{
+    for (struct access *access = session->accesses; access != NULL; access = access->next) {
+        access_end(access, session->is_client_gone ? NULL : sentence,
+                   sentence != NULL ? sentence : "the client closed the connection");
+    }
+}
+
+/* The engineer has not been identified by SSH's own means yet: a banner is the only thing that clients show. */
+static void say_before_login(struct session *session, const char *sentence)
+{
+    enum { SSH_USERAUTH_BANNER = 53 };
+    char line[LIMIT_SENTENCE_BYTES + 16];
+    (void)snprintf(line, sizeof line, "bastion: %s\r\n", sentence);
+    uint8_t memory[sizeof line + 16];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_text(&out, line);
+    writer_text(&out, "");
+    struct cursor payload;
+    if (writer_done(&out, &payload) == ERR_NONE) {
+        enum err ignored = engine_send(session->engine, SSH_USERAUTH_BANNER, payload);
+        (void)ignored; /* the disconnect message that follows says it again */
+    }
+}
+
+void session_end(struct session *session, const char *sentence)
+{
+    if (session->is_ending) {
+        return;
+    }
+    session->is_ending = true;
+    loop_cancel(session->loop, &session->deadline_op);
+    end_accesses(session, sentence);
+    if (sentence != NULL && !session->is_client_gone) {
+        if (session->is_ready && !session->is_identified) {
+            say_before_login(session, sentence);
+        }
+        (void)snprintf(session->end_reason, sizeof session->end_reason, "bastion: %s", sentence);
+    }
+}
+
+static void linger_over(struct loop_op *op, int result)
+{
+    struct session *session = OWNER_OF(op, struct session, linger_op);
+    if (result == 0) {
+        loop_stop(session->loop);
+    }
+}
+
+/* After the accesses have said what they had to say, the outer connection says good-bye. */
+static void finish(struct session *session)
+{
+    if (!session->linger_op.in_flight && !session->has_lingered) {
+        session->has_lingered = true;
+        if (loop_timer(session->loop, &session->linger_op, SESSION_LINGER_MS, linger_over) != ERR_NONE) {
+            loop_stop(session->loop);
+            return;
+        }
+    }
+    if (session->accesses != NULL) {
+        return;
+    }
+    if (session->end_reason[0] != 0) {
+        enum err ignored = engine_disconnect(session->engine, DISCONNECT_BY_APPLICATION, session->end_reason);
+        (void)ignored; /* the connection ends either way */
+        session->end_reason[0] = 0;
+        sender_pump(&session->client_out, engine_output(session->engine));
+    }
+    if (session->is_client_gone || sender_is_idle(&session->client_out, engine_output(session->engine))) {
+        loop_stop(session->loop);
+    }
+}
+
+static void turn(void *owner)
+{
+    struct session *session = owner;
+    link_handle_stash(session);
+    access_turn(session);
+    client_turn(session);
+    if (session->is_ending) {
+        finish(session);
+    }
+}
+
+static void free_all(struct session *session)
+{
+    loop_free(session->loop);
+    link_done(session);
+    sender_done(&session->client_out);
+    userauth_done(&session->auth);
+    outer_free(session->outer);
+    engine_free(session->engine);
+}
+
+static enum err start(struct session *session)
+{
+    TRY(link_start(session));
+    TRY(client_start(session));
+    loop_on_turn(session->loop, turn, session);
+    return link_watch(session);
+}
+
+enum err session_run(struct loop *loop, int channel_fd, int client_fd)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return ERR_MEMORY;
+    }
+    session->loop = loop;
+    session->channel_fd = channel_fd;
+    session->client_fd = client_fd;
+    enum err err = start(session);
+    if (err == ERR_NONE) {
+        err = loop_run(loop);
+    }
+    free_all(session);
+    free(session);
+    return err;
+}

@@ -1,0 +1,182 @@
+/* The session's state, private to its room. */
+#ifndef SESSION_STATE_H
+#define SESSION_STATE_H
+
+#include "auth/userauth.h"
+#include "base/limits.h"
+#include "base/queue.h"
+#include "engine/engine.h"
+#include "ipc/channel.h"
+#include "keys/known_hosts.h"
+#include "loop/loop.h"
+#include "policy/grant.h"
+#include "relay/gate.h"
+#include "relay/outer.h"
+#include "session/session.h"
+
+enum {
+    SESSION_SIGN_WAIT_MS = 10000, /* the signer answers in a millisecond; after this it is lost */
+    SESSION_LINGER_MS = 3000,     /* to write what waits when the connection ends */
+    SESSION_STASH_MAX = 16,       /* messages that came while a signature was awaited */
+    SESSION_HIGH_WATER_BYTES = 512 * 1024,  /* stop reading the other side above this ... */
+    SESSION_OUTPUT_LIMIT_BYTES = 8 * 1024 * 1024, /* ... which keeps every output below this, whatever is under way */
+    SESSION_RECORDS_LIMIT_BYTES = 8 * 1024 * 1024,
+    SESSION_REKEY_S = 3600,       /* RFC 4253 section 9 */
+    SESSION_CLIENT_SOURCE_BYTES = LIMIT_ADDRESS_BYTES,
+};
+#define SESSION_REKEY_BYTES (UINT64_C(1) << 30) /* RFC 4253 section 9 */
+
+struct session;
+
+/* sender.c: writes what an engine made to one socket, one write in flight. */
+struct sender {
+    struct session *session;
+    int fd; /* borrowed */
+    struct loop_op op;
+    struct queue writing;
+    bool has_failed;
+};
+void sender_init(struct sender *sender, struct session *session, int fd);
+void sender_done(struct sender *sender);
+/** Start a write when none is in flight and `from` or an unfinished write has bytes. */
+void sender_pump(struct sender *sender, struct queue *from);
+bool sender_is_idle(const struct sender *sender, const struct queue *from);
+
+/* recorder.c: the stream to the recorder of one access. */
+struct recorder_stream {
+    struct session *session;
+    int fd; /* OWNED, -1: none */
+    struct queue records;
+    struct loop_op room_op;
+    struct loop_receive acks;
+    uint8_t partial[8];
+    size_t partial_bytes;
+    uint64_t sent_bytes, durable_bytes;
+    bool has_failed;
+};
+void recorder_init(struct recorder_stream *stream, struct session *session, int fd);
+void recorder_done(struct recorder_stream *stream);
+MUST_CHECK enum err recorder_add(struct recorder_stream *stream, uint8_t kind, uint32_t channel, struct cursor head,
+                                 struct cursor body);
+/** Hand over what waits. @return true when nothing waits any more: what was recorded may go on. */
+bool recorder_flush(struct recorder_stream *stream);
+/** The recorder is too far behind: stop reading. */
+bool recorder_is_behind(const struct recorder_stream *stream);
+bool recorder_is_quiet(const struct recorder_stream *stream);
+
+enum access_state {
+    ACCESS_FORBIDDEN = 0,
+    ACCESS_ASKED,     /* TARGET_OPEN was sent */
+    ACCESS_HANDSHAKE, /* both SSH connections exchange keys; the engineer logs in */
+    ACCESS_OPEN,      /* the gate is open */
+    ACCESS_CLOSING,   /* what waits is written, then it is gone */
+    ACCESS_CLOSED,    /* waits until nothing is in flight */
+};
+
+/* access.c and its neighbours: one target behind one channel of the outer connection. */
+struct access {
+    struct session *session;
+    struct access *next;
+    uint32_t ref; /* towards the monitor */
+    unsigned channel;
+    enum access_state state;
+    bool is_channel_open;  /* the outer channel is confirmed and not closed */
+    bool is_channel_gone;  /* the client has closed it: its number may belong to another access */
+    bool is_login_asked;   /* TARGET_LOGIN is under way */
+    bool has_user_asked;   /* the engineer's client waits for the answer to its first request */
+    char host[LIMIT_HOST_BYTES];
+    uint16_t port;
+    struct engine *inner, *target; /* OWNED */
+    struct userauth auth;
+    struct gate *gate; /* OWNED */
+    struct policy_grant grant;
+    struct keys_blob *host_keys; /* OWNED, acceptable host keys of the target */
+    unsigned host_key_count;
+    char host_key_fingerprint[KEYS_FINGERPRINT_BYTES];
+    char refusal[LIMIT_SENTENCE_BYTES]; /* why it cannot go on, before the engineer could be told */
+    uint8_t login_key[256];
+    size_t login_key_bytes;
+    int target_fd; /* OWNED */
+    struct loop_receive target_in;
+    struct sender target_out;
+    struct recorder_stream recorder;
+    struct loop_op limit_op;
+    uint64_t opened_us, closing_us;
+    size_t unconsumed_bytes; /* of the outer channel's data, not yet given back as window */
+    enum err failure;        /* set in a call of an engine, handled when the engine has returned */
+    char end_reason[LIMIT_SENTENCE_BYTES];
+};
+
+struct session {
+    struct loop *loop;
+    int channel_fd, client_fd;
+    struct loop_op channel_op, deadline_op, linger_op;
+    struct ipc_ledger ledger;
+    struct ipc_message *stash[SESSION_STASH_MAX]; /* OWNED */
+    unsigned stash_count;
+    uint32_t connection;
+    char source[SESSION_CLIENT_SOURCE_BYTES];
+    struct keys_blob host_blob, inner_blob;
+    uint32_t banner_s, kex_s;
+    struct engine *engine; /* OWNED, the outer one */
+    struct userauth auth;
+    struct outer *outer; /* OWNED */
+    struct loop_receive client_in;
+    struct sender client_out;
+    struct access *accesses; /* OWNED list */
+    uint32_t next_ref;
+    bool has_input, is_ready, is_identified;
+    bool is_ending, has_lingered, is_client_gone;
+    enum err failure; /* set in a call of the outer engine */
+    char end_reason[LIMIT_SENTENCE_BYTES];
+    struct ipc_message message;
+};
+
+/* session.c */
+/** End the connection: the engineer sees the sentence, if there is one. */
+void session_end(struct session *session, const char *sentence);
+/** Tell the monitor about something that an operator should see. */
+void session_note(struct session *session, uint32_t ref, const char *code, const char *text);
+
+/* link.c: the channel to the monitor. */
+MUST_CHECK enum err link_start(struct session *session);
+MUST_CHECK enum err link_send(struct session *session, enum ipc_type type, uint32_t ref, struct cursor body);
+/** Have a hash signed and wait for it. @param which  0: the bastion's host key; 1: the inner key */
+MUST_CHECK enum err link_sign(struct session *session, uint8_t which, struct cursor hash, struct writer *ret_signature);
+MUST_CHECK enum err link_watch(struct session *session);
+void link_handle_stash(struct session *session);
+void link_done(struct session *session);
+
+/* client.c: the outer connection. */
+MUST_CHECK enum err client_start(struct session *session);
+MUST_CHECK enum err client_auth_result(struct session *session, struct cursor body);
+MUST_CHECK enum err client_factor_prompt(struct session *session, struct userauth *auth, struct cursor body);
+MUST_CHECK enum err client_factor_result(struct session *session, uint32_t ref, struct cursor body);
+void client_turn(struct session *session);
+extern const struct outer_calls CLIENT_OUTER_CALLS;
+
+/* access.c */
+MUST_CHECK enum err access_open(struct session *session, const struct outer_open *open);
+struct access *access_of_ref(struct session *session, uint32_t ref);
+struct access *access_of_channel(struct session *session, unsigned channel);
+MUST_CHECK enum err access_denied(struct access *access, struct cursor body);
+MUST_CHECK enum err access_ready(struct access *access, struct ipc_message *message);
+MUST_CHECK enum err access_granted(struct access *access, struct ipc_message *message);
+/** Bytes of the inner connection from the client. */
+void access_data(struct access *access, struct cursor bytes);
+/** End in good order. @param sentence  for the engineer; NULL: nobody is there to read it. @param reason  recorded */
+void access_end(struct access *access, const char *sentence, const char *reason);
+/** Write, pause and resume; frees what is over. */
+void access_turn(struct session *session);
+/** The engineer's factor for this access passed: ask again. */
+MUST_CHECK enum err access_ask_login(struct access *access);
+
+/* access_engines.c: the two SSH connections of an access. */
+MUST_CHECK enum err access_start_inner(struct access *access);
+MUST_CHECK enum err access_start_target(struct access *access);
+/** It cannot go on and the engineer has not logged in: tell by the inner login. */
+void access_refuse_login(struct access *access, const char *sentence);
+void access_open_gate(struct access *access);
+void access_check_failure(struct access *access);
+
+#endif
