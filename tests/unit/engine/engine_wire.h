@@ -90,7 +90,8 @@ static inline void wire_public_line(const struct crypto_ed25519 *key, char text[
     uint8_t blob[PAIR_BLOB_BYTES];
     char encoded[128];
     size_t len = pair_key_blob(key, blob);
-    crypto_base64_encode(cursor_of(blob, len), encoded, sizeof encoded);
+    assert_int_equal(
+        crypto_base64_encode(cursor_of(blob, len), CRYPTO_BASE64_PADDED, encoded, sizeof encoded), ERR_NONE);
     (void)snprintf(text, WIRE_TEXT_BYTES, "ssh-ed25519 %s", encoded);
 }
 

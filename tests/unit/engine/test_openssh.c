@@ -1,5 +1,5 @@
-/* The real OpenSSH client against a server engine: publickey, then keyboard-interactive, then a command that gives
- * back what it is sent, with new keys at every MiB. Left out where there is no ssh(1). */
+/* The real OpenSSH client against a server engine: publickey, then keyboard-interactive, then a command that
+ * gives back what it is sent, with new keys at every MiB. Left out where there is no ssh(1). */
 #include "engine_wire.h"
 
 enum {
@@ -89,7 +89,8 @@ static void on_login_request(struct server *server, struct cursor payload)
     if (cursor_equal_text(method, "publickey")) {
         check_public_key(server, payload, in);
     } else if (cursor_equal_text(method, "keyboard-interactive") && server->is_key_proven) {
-        assert_int_equal(engine_prompt_user(server->pair.server, "Second factor", 1, PROMPTS, ECHO), ERR_NONE);
+        assert_int_equal(engine_prompt_user(server->pair.server, "Second factor", 1, PROMPTS, ECHO),
+                         ERR_NONE);
     } else {
         refuse_login(server, "publickey", false);
     }
@@ -243,7 +244,8 @@ static void make_data(const char *path)
     assert_int_equal(fclose(file), 0);
 }
 
-/* OpenSSH's own program makes the user's key; its seed is the last field but the comment of a file without password. */
+/* OpenSSH's own program makes the user's key; its seed is the last field but the comment of a file without
+ * password. */
 static void load_user_key(struct server *server, const char *path)
 {
     char line[WIRE_TEXT_BYTES] = "", public_path[WIRE_TEXT_BYTES + 8];
@@ -256,7 +258,7 @@ static void load_user_key(struct server *server, const char *path)
     struct cursor text = cursor_of_text(line), word;
     assert_true(cursor_word(&text, &word) && cursor_word(&text, &word));
     size_t len = 0;
-    assert_int_equal(crypto_base64_decode(word, blob, sizeof blob, &len), ERR_NONE);
+    assert_int_equal(crypto_base64_decode(word, CRYPTO_BASE64_PADDED, blob, sizeof blob, &len), ERR_NONE);
     assert_int_equal(len, PAIR_BLOB_BYTES);
     memcpy(server->user_key.public_key, blob + PAIR_BLOB_BYTES - 32, 32);
 }
@@ -272,7 +274,8 @@ static void make_files(struct files *files, struct server *server, uint16_t port
     (void)snprintf(files->log, sizeof files->log, "%s/log", files->folder);
     (void)snprintf(files->data, sizeof files->data, "%s/data", files->folder);
     (void)snprintf(files->copy, sizeof files->copy, "%s/copy", files->folder);
-    const char *const KEYGEN[] = {"/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", files->key, NULL};
+    const char *const KEYGEN[] = {
+        "/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", files->key, NULL};
     int status = 0;
     pid_t child = wire_run(KEYGEN, 0, 1, "/dev/null");
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -282,9 +285,8 @@ static void make_files(struct files *files, struct server *server, uint16_t port
     (void)snprintf(text, sizeof text, "[127.0.0.1]:%u %s\n", (unsigned)port, line);
     wire_write_file(files->folder, "known_hosts", 0600, cursor_of_text(text));
     /* Wrong once, then right. */
-    (void)snprintf(text, sizeof text, "#!/bin/sh\nif [ -e %s.1 ]; then echo 123456; else : >%s.1; echo 0; fi\n",
-                   files->askpass, files->askpass);
-    wire_write_file(files->folder, "askpass", 0700, cursor_of_text(text));
+    static const char ASKPASS[] = "#!/bin/sh\nif [ -e $0.1 ]; then echo 123456; else : >$0.1; echo 0; fi\n";
+    wire_write_file(files->folder, "askpass", 0700, cursor_of_text(ASKPASS));
     make_data(files->data);
 }
 
@@ -301,10 +303,29 @@ static pid_t start_client(const struct files *files, uint16_t port, const char *
     char port_text[16], key_hosts[WIRE_TEXT_BYTES + 32];
     (void)snprintf(port_text, sizeof port_text, "%u", (unsigned)port);
     (void)snprintf(key_hosts, sizeof key_hosts, "UserKnownHostsFile=%s", files->known_hosts);
-    const char *const SSH[] = {"/usr/bin/ssh", "-vv", "-F", "/dev/null", "-p", port_text, "-i", files->key, "-c", cipher,
-                               "-o", key_hosts, "-o", "GlobalKnownHostsFile=/dev/null", "-o",
-                               "StrictHostKeyChecking=yes", "-o", "RekeyLimit=1M", "-o", "IdentitiesOnly=yes",
-                               "anna@127.0.0.1", "cat", NULL};
+    const char *const SSH[] = {"/usr/bin/ssh",
+                               "-vv",
+                               "-F",
+                               "/dev/null",
+                               "-p",
+                               port_text,
+                               "-i",
+                               files->key,
+                               "-c",
+                               cipher,
+                               "-o",
+                               key_hosts,
+                               "-o",
+                               "GlobalKnownHostsFile=/dev/null",
+                               "-o",
+                               "StrictHostKeyChecking=yes",
+                               "-o",
+                               "RekeyLimit=1M",
+                               "-o",
+                               "IdentitiesOnly=yes",
+                               "anna@127.0.0.1",
+                               "cat",
+                               NULL};
     assert_int_equal(setenv("SSH_ASKPASS", files->askpass, 1), 0);
     assert_int_equal(setenv("SSH_ASKPASS_REQUIRE", "force", 1), 0);
     int in = open(files->data, O_RDONLY | O_CLOEXEC);
@@ -340,7 +361,8 @@ static void run_client(const char *cipher)
     server.pair.server_config.rekey_bytes = 3 * 1024 * 1024;
     queue_init(&server.echo, DATA_BYTES);
     assert_int_equal(
-        engine_new(&server.pair.server_config, &PAIR_SERVER_EVENTS, &server.pair, &server.pair.server), ERR_NONE);
+        engine_new(&server.pair.server_config, &PAIR_SERVER_EVENTS, &server.pair, &server.pair.server),
+        ERR_NONE);
     assert_int_equal(engine_start(server.pair.server), ERR_NONE);
     int listener = wire_listen(&port);
     make_files(&files, &server, port);
