@@ -137,8 +137,28 @@ class LabCase(unittest.TestCase):
     # recordings
 
     def bastion(self, *words, check=True):
+        """The operator's command line, with this lab's configuration."""
         return self.lab.gateway.bastion(*words, check=check)
 
     def sessions(self):
-        """All accesses that were recorded, oldest first."""
-        raise NotImplementedError
+        """All recorded accesses, oldest first."""
+        return sorted(json.loads(self.bastion("sessions", "--json", *self.reading()).stdout), key=lambda one: one["start"])
+
+    def new_sessions(self, before):
+        """Sessions that `before` does not hold, once there is one."""
+        known = {one["session"] for one in before}
+        return eventually(lambda: [one for one in self.sessions() if one["session"] not in known], "a new recording", 30)
+
+    def replayed(self, session):
+        """Everything that was on the screen or in the streams, as fast as it goes."""
+        return self.bastion("replay", "--raw", "--speed", "1000", *self.reading(), session).stdout
+
+    def reading(self):
+        return ["--config", self.lab.gateway.config, "--identity", self.lab.path("identity.txt")]
+
+    def verify(self, *words, check=True):
+        return self.bastion("verify", "--config", self.lab.gateway.config, *(words or ("--all",)), check=check)
+
+    def daemon_children(self, name):
+        """Processes of one program below the daemon."""
+        return [entry for entry in processes.family(self.lab.gateway.daemon["pid"]) if processes.program(entry) == name]

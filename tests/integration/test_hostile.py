@@ -5,7 +5,7 @@ import re
 import socket
 import time
 
-from support import IS_QUICK, LabCase, eventually, processes
+from support import IS_QUICK, LabCase, eventually
 
 
 class HostileTest(LabCase):
@@ -24,10 +24,6 @@ class HostileTest(LabCase):
                 pass
         except ConnectionResetError:
             pass
-
-    def sessions_running(self):
-        return [entry for entry in processes.family(self.lab.gateway.daemon["pid"])
-                if os.path.basename(os.readlink(f"/proc/{entry['pid']}/exe")) == "bastion-session"]
 
     def assert_serves(self):
         self.assertEqual(self.ssh("node1", "echo serves").stdout, b"serves\n")
@@ -90,7 +86,7 @@ class HostileTest(LabCase):
         eventually(lambda: self.ssh("node1", "echo in", seconds=60).stdout == b"in\n", "a login beside the crowd", 120)
         for peer in crowd:
             peer.close()
-        eventually(lambda: not self.sessions_running(), "all session processes are gone")
+        eventually(lambda: not self.daemon_children("bastion-session"), "all session processes are gone")
 
     def test_client_without_common_algorithms_is_closed(self):
         for option in ("KexAlgorithms=diffie-hellman-group14-sha256", "Ciphers=aes128-cbc", "MACs=hmac-sha1"):

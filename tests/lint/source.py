@@ -111,7 +111,7 @@ def is_script(path, *interpreters):
 
 
 def shellcheck(paths):
-    done = subprocess.run(["shellcheck", "-x", *paths], cwd=TOP, capture_output=True, text=True, check=False)
+    done = subprocess.run(["shellcheck", "-x", "--severity=warning", *paths], cwd=TOP, capture_output=True, text=True, check=False)
     return done.stdout.splitlines() if done.returncode else []
 
 
