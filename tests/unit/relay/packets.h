@@ -1,4 +1,5 @@
-/* Builds payloads of RFC 4254 packets for tests. The bytes live in a ring of buffers: valid for the next 63 calls. */
+/* Builds payloads of RFC 4254 packets for tests. The bytes live in a ring of buffers: valid for the next 63
+ * calls. */
 #ifndef TESTS_RELAY_PACKETS_H
 #define TESTS_RELAY_PACKETS_H
 
@@ -112,7 +113,8 @@ __attribute__((unused)) static struct cursor pk_extended(uint32_t recipient, uin
     return packet_end(&out);
 }
 
-__attribute__((unused)) static struct writer request_begin(uint32_t recipient, const char *name, bool wants_reply)
+__attribute__((unused)) static struct writer request_begin(uint32_t recipient, const char *name,
+                                                           bool wants_reply)
 {
     struct writer out = packet_begin();
     writer_u32be(&out, recipient);
@@ -122,7 +124,8 @@ __attribute__((unused)) static struct writer request_begin(uint32_t recipient, c
 }
 
 /* A request without fields of its own: "shell", "eow@openssh.com", ... */
-__attribute__((unused)) static struct cursor pk_request(uint32_t recipient, const char *name, bool wants_reply)
+__attribute__((unused)) static struct cursor pk_request(uint32_t recipient, const char *name,
+                                                        bool wants_reply)
 {
     struct writer out = request_begin(recipient, name, wants_reply);
     return packet_end(&out);
@@ -158,7 +161,8 @@ __attribute__((unused)) static struct cursor pk_pty(uint32_t recipient, bool wan
     return packet_end(&out);
 }
 
-__attribute__((unused)) static struct cursor pk_window_change(uint32_t recipient, uint32_t columns, uint32_t rows)
+__attribute__((unused)) static struct cursor pk_window_change(uint32_t recipient, uint32_t columns,
+                                                              uint32_t rows)
 {
     struct writer out = request_begin(recipient, "window-change", false);
     writer_u32be(&out, columns);
@@ -207,7 +211,8 @@ __attribute__((unused)) static struct cursor pk_global(const char *name, bool wa
 
 __attribute__((unused)) static struct cursor pk_none(void)
 {
-    return cursor_of(NULL, 0);
+    struct writer out = packet_begin();
+    return packet_end(&out);
 }
 
 /* A payload that outlives the ring. */

@@ -1,6 +1,7 @@
-/* A scripted conversation through a gate. Everything that leaves the gate is written down as text, one item after
- * another: "pass" for a packet that was forwarded (the same memory, whole), "client: ..." and "target: ..." for the
- * gate's own packets, "<kind> <channel> ..." for records, which are read with the record room's own reader. */
+/* A scripted conversation through a gate. Everything that leaves the gate is written down as text, one item
+ * after another: "pass" for a packet that was forwarded (the same memory, whole), "client: ..." and "target:
+ * ..." for the gate's own packets, "<kind> <channel> ..." for records, which are read with the record room's
+ * own reader. */
 #ifndef TESTS_RELAY_TALK_H
 #define TESTS_RELAY_TALK_H
 
@@ -42,7 +43,8 @@ __attribute__((format(printf, 2, 3))) static void talk_write(struct talk *talk, 
     talk->text_len += (size_t)len;
 }
 
-#define SHOWN(bytes) ((int)cursor_len(&(bytes)) > 200 ? 200 : (int)cursor_len(&(bytes))), (const char *)(bytes).at
+#define SHOWN(bytes)                                                                                         \
+    ((int)cursor_len(&(bytes)) > 200 ? 200 : (int)cursor_len(&(bytes))), (const char *)(bytes).at
 
 static void talk_write_own(struct talk *talk, const char *to, uint8_t type, struct cursor payload)
 {
@@ -75,7 +77,8 @@ static void talk_write_own(struct talk *talk, const char *to, uint8_t type, stru
     }
 }
 
-static enum err talk_send(void *owner, enum gate_side to, uint8_t type, struct cursor head, struct cursor body)
+static enum err talk_send(void *owner, enum gate_side to, uint8_t type, struct cursor head,
+                          struct cursor body)
 {
     struct talk *talk = owner;
     assert_int_equal(cursor_len(&body), 0);
@@ -122,7 +125,8 @@ static void talk_write_record(struct talk *talk, const struct record *record)
     }
 }
 
-static enum err talk_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head, struct cursor body)
+static enum err talk_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head,
+                            struct cursor body)
 {
     struct talk *talk = owner;
     static uint8_t joined[LIMIT_RECORD_BODY_BYTES];
@@ -178,12 +182,13 @@ __attribute__((unused)) static void talk_expect(struct talk *talk, enum gate_sid
     assert_int_equal(gate_packet(talk->gate, from, type, payload), verdict);
 }
 
-#define FROM_CLIENT(type, payload, verdict, expected)                                                              \
+#define FROM_CLIENT(type, payload, verdict, expected)                                                        \
     talk_step(&talk, GATE_CLIENT, RELAY_##type, payload, GATE_##verdict, expected)
-#define FROM_TARGET(type, payload, verdict, expected)                                                              \
+#define FROM_TARGET(type, payload, verdict, expected)                                                        \
     talk_step(&talk, GATE_TARGET, RELAY_##type, payload, GATE_##verdict, expected)
 
-/* An open session: the client calls it `client`, the target `target`; windows and packets of 1000 bytes each way. */
+/* An open session: the client calls it `client`, the target `target`; windows and packets of 1000 bytes each
+ * way. */
 __attribute__((unused)) static void talk_open(struct talk *talk, uint32_t client, uint32_t target)
 {
     talk_expect(talk, GATE_CLIENT, RELAY_OPEN, pk_open("session", client, 1000, 1000), GATE_FORWARDED);
@@ -199,7 +204,8 @@ __attribute__((unused)) static void talk_violate(struct talk *talk, enum gate_si
     assert_non_null(gate_explain(talk->gate));
     assert_non_null(strstr(gate_explain(talk->gate), why));
     assert_non_null(strstr(talk->text, "note -1 protocol error: "));
-    talk_step(talk, GATE_CLIENT, RELAY_GLOBAL_REQUEST, pk_global("keepalive@openssh.com", true), GATE_DROPPED, "");
+    talk_step(talk, GATE_CLIENT, RELAY_GLOBAL_REQUEST, pk_global("keepalive@openssh.com", true), GATE_DROPPED,
+              "");
 }
 
 #endif

@@ -141,7 +141,8 @@ static void gate_window_and_packet_limits_hold_both_ways(void **state)
         talk_end(&talk);
         talk_begin(&talk);
         FROM_CLIENT(OPEN, pk_open("session", 1, 2000, 100), FORWARDED, "pass");
-        FROM_TARGET(OPEN_CONFIRMATION, pk_confirm(1, 2, 1000, 200), FORWARDED, "channel_open 1 session; pass");
+        FROM_TARGET(OPEN_CONFIRMATION, pk_confirm(1, 2, 1000, 200), FORWARDED,
+                    "channel_open 1 session; pass");
         uint32_t recipient = ROWS[i].from == GATE_CLIENT ? 2 : 1;
         for (uint32_t n = 0; n < ROWS[i].packets; n++) {
             talk_expect(&talk, ROWS[i].from, RELAY_DATA, pk_bulk(recipient, ROWS[i].bytes), GATE_FORWARDED);
@@ -251,8 +252,8 @@ static void gate_extended_data_out_of_place_ends_the_access(void **state)
 static void gate_packets_for_unknown_channels_end_the_access(void **state)
 {
     (void)state;
-    static const uint8_t TYPES[] = {RELAY_DATA, RELAY_EXTENDED_DATA, RELAY_WINDOW_ADJUST, RELAY_EOF, RELAY_CLOSE,
-                                    RELAY_REQUEST, RELAY_SUCCESS, RELAY_FAILURE};
+    static const uint8_t TYPES[] = {RELAY_DATA,  RELAY_EXTENDED_DATA, RELAY_WINDOW_ADJUST, RELAY_EOF,
+                                    RELAY_CLOSE, RELAY_REQUEST,       RELAY_SUCCESS,       RELAY_FAILURE};
     for (size_t i = 0; i < COUNT_OF(TYPES); i++) {
         for (unsigned side = 0; side < GATE_SIDES; side++) {
             talk_end(&talk);
@@ -314,7 +315,8 @@ static void gate_every_packet_cut_anywhere_ends_the_access(void **state)
         {"agent", GATE_CLIENT, RELAY_REQUEST, pk_keep(pk_request(2, "auth-agent-req@openssh.com", true))},
         {"exit-status", GATE_TARGET, RELAY_REQUEST, pk_keep(pk_request_number(1, "exit-status", false, 1))},
         {"exit-signal", GATE_TARGET, RELAY_REQUEST, pk_keep(pk_exit_signal(1, "KILL"))},
-        {"global request", GATE_CLIENT, RELAY_GLOBAL_REQUEST, pk_keep(pk_global("keepalive@openssh.com", true))},
+        {"global request", GATE_CLIENT, RELAY_GLOBAL_REQUEST,
+         pk_keep(pk_global("keepalive@openssh.com", true))},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         size_t whole = rows[i].payload.len;
@@ -410,11 +412,12 @@ static void gate_end_tells_open_sessions_and_sums_up(void **state)
     FROM_TARGET(EOF, pk_number(3), FORWARDED, "pass");
     talk.text_len = 0;
     assert_int_equal(gate_end(talk.gate, "your time is over"), ERR_NONE);
-    assert_string_equal(talk.text, "client: stderr 1 'bastion: your time is over\r\n'; client: end of file 1; "
-                                   "client: channel close 1; stream_total 1 stdout 1/1; "
-                                   "channel_close 1 to 0 from 1; "
-                                   "client: channel close 3; channel_close 3 to 0 from 0; "
-                                   "client: open failure 5 reason 1");
+    assert_string_equal(talk.text,
+                        "client: stderr 1 'bastion: your time is over\r\n'; client: end of file 1; "
+                        "client: channel close 1; stream_total 1 stdout 1/1; "
+                        "channel_close 1 to 0 from 1; "
+                        "client: channel close 3; channel_close 3 to 0 from 0; "
+                        "client: open failure 5 reason 1");
     assert_int_equal(gate_channel_count(talk.gate), 0);
     FROM_CLIENT(CLOSE, pk_number(2), DROPPED, "");
     talk.text_len = 0;

@@ -34,20 +34,24 @@ static void gate_requests_pass_or_are_refused_by_their_row(void **state)
         {"pty", GATE_CLIENT, pk_keep(pk_pty(2, true, "xterm")), GATE_FORWARDED, "pty 1 xterm80x24; pass"},
         {"env", GATE_CLIENT, pk_keep(pk_env(2, true, "A", "b")), GATE_FORWARDED, "env 1 A=b; pass"},
         {"shell", GATE_CLIENT, pk_keep(pk_request(2, "shell", true)), GATE_FORWARDED, "shell 1; pass"},
-        {"exec", GATE_CLIENT, pk_keep(pk_request_text(2, "exec", true, "id")), GATE_FORWARDED, "exec 1 id; pass"},
-        {"window-change", GATE_CLIENT, pk_keep(pk_window_change(2, 5, 6)), GATE_FORWARDED, "resize 1 5x6; pass"},
+        {"exec", GATE_CLIENT, pk_keep(pk_request_text(2, "exec", true, "id")), GATE_FORWARDED,
+         "exec 1 id; pass"},
+        {"window-change", GATE_CLIENT, pk_keep(pk_window_change(2, 5, 6)), GATE_FORWARDED,
+         "resize 1 5x6; pass"},
         {"signal", GATE_CLIENT, pk_keep(pk_request_text(2, "signal", false, "HUP")), GATE_FORWARDED,
          "signal 1 HUP; pass"},
         {"break", GATE_CLIENT, pk_keep(pk_request_number(2, "break", true, 500)), GATE_FORWARDED,
          "note 1 the client sent a break; pass"},
         {"eow", GATE_CLIENT, pk_keep(pk_request(2, "eow@openssh.com", false)), GATE_FORWARDED, "pass"},
-        {"eow of target", GATE_TARGET, pk_keep(pk_request(1, "eow@openssh.com", false)), GATE_FORWARDED, "pass"},
-        {"keepalive", GATE_CLIENT, pk_keep(pk_request(2, "keepalive@openssh.com", true)), GATE_FORWARDED, "pass"},
+        {"eow of target", GATE_TARGET, pk_keep(pk_request(1, "eow@openssh.com", false)), GATE_FORWARDED,
+         "pass"},
+        {"keepalive", GATE_CLIENT, pk_keep(pk_request(2, "keepalive@openssh.com", true)), GATE_FORWARDED,
+         "pass"},
         {"keepalive of target", GATE_TARGET, pk_keep(pk_request(1, "keepalive@openssh.com", true)),
          GATE_FORWARDED, "pass"},
         {"xon-xoff", GATE_TARGET, pk_keep(pk_request(1, "xon-xoff", false)), GATE_FORWARDED, "pass"},
-        {"window probe of PuTTY", GATE_CLIENT, pk_keep(pk_request(2, "winadj@putty.projects.tartarus.org", true)),
-         GATE_FORWARDED, "pass"},
+        {"window probe of PuTTY", GATE_CLIENT,
+         pk_keep(pk_request(2, "winadj@putty.projects.tartarus.org", true)), GATE_FORWARDED, "pass"},
         {"exit-status", GATE_TARGET, pk_keep(pk_request_number(1, "exit-status", false, 3)), GATE_FORWARDED,
          "exit_status 1 3; pass"},
         {"exit-signal", GATE_TARGET, pk_keep(pk_exit_signal(1, "KILL")), GATE_FORWARDED,
@@ -104,7 +108,8 @@ static void gate_variables_are_bounded(void **state)
     for (unsigned i = 1; i < GATE_ENV_COUNT_MAX; i++) {
         talk_expect(&talk, GATE_CLIENT, RELAY_REQUEST, pk_env(2, false, "A", "b"), GATE_FORWARDED);
     }
-    FROM_CLIENT(REQUEST, pk_env(2, true, "A", "b"), DROPPED, "refused 1 request: env; client: channel failure 1");
+    FROM_CLIENT(REQUEST, pk_env(2, true, "A", "b"), DROPPED,
+                "refused 1 request: env; client: channel failure 1");
 }
 
 static void gate_terminal_is_asked_for_once_and_first(void **state)
@@ -141,11 +146,13 @@ static void gate_answers_of_ours_wait_for_the_replies_before_them(void **state)
     (void)state;
     FROM_CLIENT(REQUEST, pk_request(2, "keepalive@openssh.com", true), FORWARDED, "pass"); /* 1, passes */
     FROM_CLIENT(REQUEST, pk_request(2, "magic-2", true), DROPPED, "refused 1 request: magic-2");
-    FROM_CLIENT(REQUEST, pk_request(2, "magic-no-reply", false), DROPPED, "refused 1 request: magic-no-reply");
+    FROM_CLIENT(REQUEST, pk_request(2, "magic-no-reply", false), DROPPED,
+                "refused 1 request: magic-no-reply");
     FROM_CLIENT(REQUEST, pk_request(2, "magic-3", true), DROPPED, "refused 1 request: magic-3");
     FROM_CLIENT(REQUEST, pk_request(2, "keepalive@openssh.com", true), FORWARDED, "pass"); /* 4 */
     FROM_CLIENT(REQUEST, pk_request(2, "magic-5", true), DROPPED, "refused 1 request: magic-5");
-    FROM_TARGET(SUCCESS, pk_number(1), FORWARDED, "pass; client: channel failure 1; client: channel failure 1");
+    FROM_TARGET(SUCCESS, pk_number(1), FORWARDED,
+                "pass; client: channel failure 1; client: channel failure 1");
     FROM_TARGET(FAILURE, pk_number(1), FORWARDED, "pass; client: channel failure 1");
     talk_violate(&talk, GATE_TARGET, RELAY_SUCCESS, pk_number(1), "not made");
 }
@@ -243,7 +250,8 @@ static void gate_global_answers_of_ours_wait_for_the_replies_before_them(void **
 {
     (void)state;
     FROM_CLIENT(GLOBAL_REQUEST, pk_global("keepalive@openssh.com", true), FORWARDED, "pass");
-    FROM_CLIENT(GLOBAL_REQUEST, pk_global("tcpip-forward", true), DROPPED, "refused -1 request: tcpip-forward");
+    FROM_CLIENT(GLOBAL_REQUEST, pk_global("tcpip-forward", true), DROPPED,
+                "refused -1 request: tcpip-forward");
     FROM_CLIENT(GLOBAL_REQUEST, pk_global("keepalive@openssh.com", true), FORWARDED, "pass");
     FROM_TARGET(REQUEST_FAILURE, pk_none(), FORWARDED, "pass; client: request failure");
     FROM_TARGET(REQUEST_SUCCESS, cursor_of("\0\0\0\1", 4), FORWARDED, "pass");
@@ -252,15 +260,16 @@ static void gate_global_answers_of_ours_wait_for_the_replies_before_them(void **
 
 /* Refusals that an engineer sees */
 
-#define TOLD_SHELL                                                                                                 \
-    "client: stderr 1 'bastion: you may not open a shell here (your access is by rule r1) [D-SHELL]\r\n'; "        \
+#define TOLD_SHELL                                                                                           \
+    "client: stderr 1 'bastion: you may not open a shell here (your access is by rule r1) [D-SHELL]\r\n'; "  \
     "client: exit-status 1 = 126; client: end of file 1; client: channel close 1"
 
 static void gate_refused_shell_says_why_and_ends_the_channel(void **state)
 {
     (void)state;
     talk.grant.shell = false;
-    FROM_CLIENT(REQUEST, pk_request(2, "shell", true), DROPPED, "refused 1 shell; client: channel success 1; " TOLD_SHELL);
+    FROM_CLIENT(REQUEST, pk_request(2, "shell", true), DROPPED,
+                "refused 1 shell; client: channel success 1; " TOLD_SHELL);
     /* on their way before either side saw the end */
     FROM_CLIENT(DATA, pk_data(2, "id\n"), DROPPED, "");
     FROM_CLIENT(REQUEST, pk_window_change(2, 1, 1), DROPPED, "");
@@ -281,8 +290,10 @@ static void gate_refused_command_without_reply_says_why_too(void **state)
     (void)state;
     talk.grant.exec = GRANT_EXEC_NONE;
     talk.grant.rule[0] = 0;
-    talk_expect(&talk, GATE_CLIENT, RELAY_REQUEST, pk_request_text(2, "exec", false, "rm -rf /"), GATE_DROPPED);
-    assert_non_null(strstr(talk.text, "refused 1 exec: rm -rf /; client: stderr 1 'bastion: you may not run this"));
+    talk_expect(&talk, GATE_CLIENT, RELAY_REQUEST, pk_request_text(2, "exec", false, "rm -rf /"),
+                GATE_DROPPED);
+    assert_non_null(
+        strstr(talk.text, "refused 1 exec: rm -rf /; client: stderr 1 'bastion: you may not run this"));
     assert_non_null(strstr(talk.text, " [D-EXEC]\r\n'; client: exit-status 1 = 126"));
 }
 
@@ -305,8 +316,8 @@ static void gate_subsystems_are_refused_but_granted_sftp(void **state)
         (void)gate_teardown(NULL);
         (void)gate_setup(NULL);
         talk.grant.sftp = ROWS[i].sftp;
-        talk_expect(&talk, GATE_CLIENT, RELAY_REQUEST, pk_request_text(2, "subsystem", true, ROWS[i].subsystem),
-                    ROWS[i].verdict);
+        talk_expect(&talk, GATE_CLIENT, RELAY_REQUEST,
+                    pk_request_text(2, "subsystem", true, ROWS[i].subsystem), ROWS[i].verdict);
         assert_non_null(strstr(talk.text, ROWS[i].part));
     }
 }
@@ -366,8 +377,10 @@ static void gate_refusal_keeps_to_the_clients_window(void **state)
         const char *said;
     } ROWS[] = {
         {"no window", 0, 1000, "refused 5 shell; client: exit-status 5 = 126"},
-        {"small window", 9, 1000, "refused 5 shell; client: stderr 5 'bastion: '; client: exit-status 5 = 126"},
-        {"small packets", 1000, 7, "refused 5 shell; client: stderr 5 'bastion'; client: exit-status 5 = 126"},
+        {"small window", 9, 1000,
+         "refused 5 shell; client: stderr 5 'bastion: '; client: exit-status 5 = 126"},
+        {"small packets", 1000, 7,
+         "refused 5 shell; client: stderr 5 'bastion'; client: exit-status 5 = 126"},
     };
     talk.grant.shell = false;
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
