@@ -1,12 +1,9 @@
 /* bastion-pam: one PAM conversation, then it ends. Modules block, leak and crash; here they can do so alone,
  * as a user that owns nothing but their own state, until the monitor's deadline kills the process. */
 #include <getopt.h>
-#include <grp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -14,6 +11,7 @@
 #include "base/writer.h"
 #include "conversation.h"
 #include "ipc/channel.h"
+#include "sandbox/sandbox.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -21,10 +19,11 @@ enum {
     EXIT_PROTOCOL = 5,
     DEADLINE_S = 120, /* the monitor's own deadline is shorter; this one holds when the monitor is gone */
     PATH_BYTES = 256,
+    WRITABLE_MAX = 8,
 };
 
 static const char USAGE[] =
-    "usage: bastion-pam [--uid N --gid N]\n"
+    "usage: bastion-pam --uid N --gid N [--writable PATH]...\n"
     "\n"
     "Runs one PAM conversation for bastiond, which starts it and talks to it on descriptor 3.\n"
     "\n"
@@ -33,7 +32,9 @@ static const char USAGE[] =
     "  --help, --version\n";
 
 struct arguments {
-    uint32_t uid, gid; /* 0: stay */
+    uint32_t uid, gid;
+    unsigned writable_count;
+    const char *writable[WRITABLE_MAX + 2]; /* and /dev/null, and the NULL that ends it */
 };
 
 /* PAM_START */
@@ -59,15 +60,22 @@ static bool read_id(const char *text, uint32_t *ret_id)
     return true;
 }
 
+static bool add_writable(struct arguments *arguments, const char *path)
+{
+    if (arguments->writable_count == WRITABLE_MAX) {
+        return false;
+    }
+    arguments->writable[arguments->writable_count++] = path;
+    return true;
+}
+
 /* @return -1 to go on, or the exit status. */
 static int read_arguments(int argc, char **argv, struct arguments *ret)
 {
     static const struct option OPTIONS[] = {
-        {"uid", required_argument, NULL, 'u'},
-        {"gid", required_argument, NULL, 'g'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"uid", required_argument, NULL, 'u'},      {"gid", required_argument, NULL, 'g'},
+        {"help", no_argument, NULL, 'h'},           {"version", no_argument, NULL, 'v'},
+        {"writable", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0},
     };
     int option = 0;
     bool is_ok = true;
@@ -76,10 +84,10 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
             (void)fputs(option == 'h' ? USAGE : "bastion-pam " BASTION_VERSION "\n", stdout);
             return EXIT_SUCCESS;
         }
-        is_ok =
-            (option == 'u' && read_id(optarg, &ret->uid)) || (option == 'g' && read_id(optarg, &ret->gid));
+        is_ok = (option == 'u' && read_id(optarg, &ret->uid)) ||
+                (option == 'g' && read_id(optarg, &ret->gid)) || (option == 'w' && add_writable(ret, optarg));
     }
-    if (!is_ok || optind != argc || (ret->uid == 0) != (ret->gid == 0)) {
+    if (!is_ok || optind != argc || ret->uid == 0 || ret->gid == 0) {
         (void)fputs(USAGE, stderr);
         return EXIT_USAGE;
     }
@@ -87,15 +95,18 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
 }
 
 /* Nothing was read yet. */
-static bool close_sandbox(const struct arguments *arguments)
+static bool close_sandbox(struct arguments *arguments)
 {
-    bool is_ok = true;
-    if (arguments->uid != 0) {
-        is_ok = setgroups(0, NULL) == 0 && setresgid(arguments->gid, arguments->gid, arguments->gid) == 0 &&
-                setresuid(arguments->uid, arguments->uid, arguments->uid) == 0;
+    arguments->writable[arguments->writable_count] = "/dev/null"; /* modules that start helpers open it */
+    const struct sandbox_place place = {
+        .uid = arguments->uid, .gid = arguments->gid, .writable_paths = arguments->writable};
+    struct sandbox_refusal why;
+    if (sandbox_close_room(&SANDBOX_PAM, &place, &why) != ERR_NONE ||
+        sandbox_close_calls(&SANDBOX_PAM, &why) != ERR_NONE) {
+        complain(why.sentence);
+        return false;
     }
-    /* After the change of user, which resets both. */
-    return is_ok && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0;
+    return true;
 }
 
 static enum err receive_start(struct conversation *conversation, struct start *start)
@@ -198,7 +209,6 @@ int main(int argc, char **argv)
     }
     (void)alarm(DEADLINE_S);
     if (!close_sandbox(&arguments)) {
-        complain("the sandbox cannot be closed");
         return EXIT_SANDBOX;
     }
     enum err err = serve(&conversation);

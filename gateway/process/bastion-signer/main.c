@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -17,12 +15,13 @@
 #include "crypto/secure_memory.h"
 #include "ipc/channel.h"
 #include "keys/private_key.h"
+#include "sandbox/sandbox.h"
 #include "signer.h"
 
 enum { EXIT_USAGE = 2, EXIT_KEYS = 3, EXIT_SANDBOX = 4, EXIT_PROTOCOL = 5, SEND_TIMEOUT_MS = 10000 };
 
 static const char USAGE[] =
-    "usage: bastion-signer --host-key FILE --inner-key FILE --user-ca FILE [--uid N --gid N]\n"
+    "usage: bastion-signer --host-key FILE --inner-key FILE --user-ca FILE --uid N --gid N\n"
     "\n"
     "Holds the private keys of the bastion. bastiond starts it; it talks to bastiond on descriptor 3 and to "
     "nobody\n"
@@ -37,7 +36,7 @@ static const char USAGE[] =
 
 struct arguments {
     const char *paths[SIGNER_KEY_COUNT];
-    uint32_t uid, gid; /* 0: stay */
+    uint32_t uid, gid;
 };
 
 static void complain(const char *what, const char *sentence)
@@ -89,7 +88,7 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
     }
     bool has_keys = ret->paths[SIGNER_HOST] != NULL && ret->paths[SIGNER_INNER] != NULL &&
                     ret->paths[SIGNER_USER_CA] != NULL;
-    if (!has_keys || optind != argc || (ret->uid == 0) != (ret->gid == 0)) {
+    if (!has_keys || optind != argc || ret->uid == 0 || ret->gid == 0) {
         (void)fputs(USAGE, stderr);
         return EXIT_USAGE;
     }
@@ -148,14 +147,17 @@ static bool load_keys(const struct arguments *arguments, struct signer *signer)
     return true;
 }
 
-/* Nothing of the network was read yet; after this, only descriptor 3 is left. */
+/* The keys were read; no message was. From here on there is descriptor 3 and nothing else. */
 static bool close_sandbox(const struct arguments *arguments)
 {
-    if (arguments->uid == 0) {
-        return true;
+    const struct sandbox_place place = {.uid = arguments->uid, .gid = arguments->gid};
+    struct sandbox_refusal why;
+    if (sandbox_close_room(&SANDBOX_SIGNER, &place, &why) != ERR_NONE ||
+        sandbox_close_calls(&SANDBOX_SIGNER, &why) != ERR_NONE) {
+        complain("", why.sentence);
+        return false;
     }
-    return setgroups(0, NULL) == 0 && setresgid(arguments->gid, arguments->gid, arguments->gid) == 0 &&
-           setresuid(arguments->uid, arguments->uid, arguments->uid) == 0;
+    return true;
 }
 
 /* The channel does not block; its reader is the monitor, which always reads. */
@@ -196,7 +198,8 @@ static enum err serve_one(struct signer *signer, struct ipc_ledger *ledger, stru
     struct writer reply = writer_of(memory, sizeof memory);
     enum ipc_type type = IPC_NONE;
     TRY(signer_answer(signer, message, clock_wall_s(), &type, &reply));
-    if (signer->refusal != NULL) {
+    /* A wrong signature is an engineer's doing: the monitor has an event for it, and it would flood this log. */
+    if (signer->refusal != NULL && message->type != IPC_VERIFY_USER) {
         complain("refused", signer->refusal);
     }
     return type == IPC_NONE ? ERR_NONE : send_reply(type, message->ref, &reply);
@@ -230,8 +233,6 @@ int main(int argc, char **argv)
         status = EXIT_SANDBOX;
         if (close_sandbox(&arguments)) {
             status = serve(&signer);
-        } else {
-            complain("", "the sandbox cannot be closed");
         }
     }
     for (unsigned i = 0; i < SIGNER_KEY_COUNT; i++) {

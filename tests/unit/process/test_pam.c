@@ -77,7 +77,9 @@ static void start_as(const char *person, const char *service)
 {
     char uid[16];
     (void)snprintf(uid, sizeof uid, "%d", OATH_UID);
-    const char *const arguments[] = {BASTION_PAM, "--uid", uid, "--gid", uid, NULL};
+    char oath[64];
+    (void)snprintf(oath, sizeof oath, "%s/oath", folder);
+    const char *const arguments[] = {BASTION_PAM, "--uid", uid, "--gid", uid, "--writable", oath, NULL};
     child_start(&child, arguments);
     uint8_t memory[1024];
     struct writer body = writer_of(memory, sizeof memory);
@@ -280,7 +282,7 @@ static void second_start_or_unasked_answer_ends_the_process(void **state)
     assert_int_equal(cursor_bool(&body, &is_ok), ERR_NONE);
     assert_false(is_ok);
     (void)child_wait(&child);
-    const char *const arguments[] = {BASTION_PAM, NULL};
+    const char *const arguments[] = {BASTION_PAM, "--uid", "64003", "--gid", "64003", NULL};
     child_start(&child, arguments);
     answer("123456");
     assert_int_equal(child_wait(&child), 5);

@@ -5,6 +5,7 @@
 #include "child.h"
 #include "crypto/ed25519.h"
 #include "keys/certificate.h"
+#include "keys/openssh.h"
 #include "keys/private_key.h"
 #include "keys/signature.h"
 
@@ -57,8 +58,9 @@ static int remove_keys(void **state)
 
 static void start_with(struct child *child, const char *host, const char *inner, const char *ca)
 {
-    const char *const arguments[] = {BASTION_SIGNER, "--host-key", host, "--inner-key",
-                                     inner,          "--user-ca",  ca,   NULL};
+    const char *const arguments[] = {BASTION_SIGNER, "--host-key", host,    "--inner-key",
+                                     inner,          "--user-ca",  ca,      "--uid",
+                                     "64001",        "--gid",      "64001", NULL};
     child_start(child, arguments);
 }
 
@@ -234,6 +236,51 @@ static void login_is_verified_over_the_session_id_that_was_signed(void **state)
         login = login_of("password");
         assert_false(verify(ref, &login, signature));
     }
+    assert_int_equal(child_leave(&child), 0);
+}
+
+/* The algorithms that the signer itself does not use: they must work behind its closed sandbox. */
+static void login_with_every_kind_of_key_is_verified(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *options, *algorithm;
+        uint32_t flags;
+    } KEYS[] = {
+        {"p256", "-t ecdsa -b 256", "ecdsa-sha2-nistp256", 0},
+        {"p384", "-t ecdsa -b 384", "ecdsa-sha2-nistp384", 0},
+        {"p521", "-t ecdsa -b 521", "ecdsa-sha2-nistp521", 0},
+        {"rsa", "-t rsa -b 4096", "rsa-sha2-512", AGENT_SHA512},
+    };
+    openssh_start();
+    openssh_agent_start();
+    start(&child);
+    struct cursor ignored;
+    assert_true(sign_kex(1, 0, HASH, 32, &ignored));
+    for (size_t i = 0; i < COUNT_OF(KEYS); i++) {
+        openssh_keygen(KEYS[i].name, KEYS[i].options);
+        openssh_agent_add(KEYS[i].name);
+        openssh_blob(KEYS[i].name, &person_blob);
+        struct keys_user_request request = {
+            .session_id = cursor_of(HASH, 32),
+            .user = cursor_of_text("alice"),
+            .method = cursor_of_text(KEYS_METHOD_PLAIN),
+            .algorithm = cursor_of_text(KEYS[i].algorithm),
+            .key_blob = keys_blob_peek(&person_blob),
+        };
+        static uint8_t data_memory[8192];
+        struct cursor data;
+        assert_int_equal(keys_user_request_write(&request, data_memory, sizeof data_memory, &data), ERR_NONE);
+        uint8_t signature[LIMIT_SIGNATURE_BYTES];
+        size_t len = openssh_sign(request.key_blob, data, KEYS[i].flags, signature);
+        struct login login = login_of(KEYS_METHOD_PLAIN);
+        login.algorithm = KEYS[i].algorithm;
+        assert_true(verify(1, &login, cursor_of(signature, len)));
+        signature[len - 1] ^= 1;
+        assert_false(verify(1, &login, cursor_of(signature, len)));
+    }
+    keys_blob_of_ed25519(person.public_key, &person_blob);
+    openssh_stop();
     assert_int_equal(child_leave(&child), 0);
 }
 
@@ -540,6 +587,7 @@ int main(void)
         cmocka_unit_test(exchange_hash_of_another_length_is_refused),
         cmocka_unit_test(inner_handshake_before_the_outer_is_refused),
         cmocka_unit_test(login_is_verified_over_the_session_id_that_was_signed),
+        cmocka_unit_test(login_with_every_kind_of_key_is_verified),
         cmocka_unit_test(login_for_another_session_is_refused),
         cmocka_unit_test(forgotten_connection_has_no_session_id),
         cmocka_unit_test(table_of_connections_is_bounded),
@@ -551,5 +599,9 @@ int main(void)
         cmocka_unit_test(key_file_missing_linked_or_used_twice_is_refused),
         cmocka_unit_test(signer_without_keys_prints_its_usage),
     };
+    if (geteuid() != 0) {
+        print_message("skipped: this test needs root to close the sandbox\n");
+        return 0;
+    }
     return cmocka_run_group_tests(TESTS, make_keys, remove_keys);
 }
