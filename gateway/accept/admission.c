@@ -43,8 +43,8 @@ static struct admission_source source_of(const struct sockaddr_storage *from)
     return source;
 }
 
-/* FNV-1a. The table is bounded and each lookup too, so a flood of chosen addresses costs others nothing but their
- * history. */
+/* FNV-1a. The table is bounded and each lookup too, so a flood of chosen addresses costs others nothing but
+ * their history. */
 static uint32_t slot_of(const struct admission_source *source)
 {
     uint32_t hash = 2166136261u ^ source->family;
@@ -64,9 +64,10 @@ static bool is_forgettable(const struct admission_source *source, uint64_t now_u
     return source->open == 0 && source->penalty_until_us <= now_us;
 }
 
-/* The source's place; a free or the longest forgotten one when it is new; NULL when all in reach are in use. */
-static struct admission_source *find(struct admission *admission, const struct sockaddr_storage *from, uint64_t now_us,
-                                     bool may_add)
+/* The source's place; a free or the longest forgotten one when it is new; NULL when all in reach are in use.
+ */
+static struct admission_source *find(struct admission *admission, const struct sockaddr_storage *from,
+                                     uint64_t now_us, bool may_add)
 {
     struct admission_source wanted = source_of(from);
     uint32_t slot = slot_of(&wanted);
@@ -103,8 +104,8 @@ static bool is_unlucky(const struct admission *admission, uint32_t random)
     return random < limits->startups_percent + (100 - limits->startups_percent) * above / range;
 }
 
-enum admission_verdict admission_enter(struct admission *admission, const struct sockaddr_storage *from, uint64_t now_us,
-                                       uint32_t random)
+enum admission_verdict admission_enter(struct admission *admission, const struct sockaddr_storage *from,
+                                       uint64_t now_us, uint32_t random)
 {
     struct admission_source *source = find(admission, from, now_us, true);
     if (source == NULL || admission->open >= admission->limits.connections) {
@@ -147,8 +148,8 @@ void admission_leave(struct admission *admission, const struct sockaddr_storage 
     }
 }
 
-void admission_offend(struct admission *admission, const struct sockaddr_storage *from, enum admission_offence offence,
-                      uint64_t now_us)
+void admission_offend(struct admission *admission, const struct sockaddr_storage *from,
+                      enum admission_offence offence, uint64_t now_us)
 {
     struct admission_source *source = find(admission, from, now_us, true);
     if (source == NULL) {

@@ -12,8 +12,8 @@ void lease_done(struct lease_table *table)
     *table = (struct lease_table){0};
 }
 
-static struct lease *find(const struct lease_table *table, const char *person, const uint8_t key_sha256[LEASE_KEY_BYTES],
-                          const char *source)
+static struct lease *find(const struct lease_table *table, const char *person,
+                          const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source)
 {
     for (size_t i = 0; i < table->count; i++) {
         struct lease *lease = &table->leases[i];
@@ -70,8 +70,9 @@ enum err lease_pass(struct lease_table *table, const char *person, const uint8_t
     return ERR_NONE;
 }
 
-bool lease_age_s(const struct lease_table *table, const char *person, const uint8_t key_sha256[LEASE_KEY_BYTES],
-                 const char *source, uint64_t now_us, uint64_t *ret_age_s)
+bool lease_age_s(const struct lease_table *table, const char *person,
+                 const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t now_us,
+                 uint64_t *ret_age_s)
 {
     const struct lease *lease = find(table, person, key_sha256, source);
     if (lease == NULL) {

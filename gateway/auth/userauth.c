@@ -18,7 +18,8 @@ enum {
 
 static const char HOSTBOUND[] = "publickey-hostbound-v00@openssh.com";
 
-void userauth_init(struct userauth *auth, enum userauth_kind kind, const struct userauth_events *events, void *owner)
+void userauth_init(struct userauth *auth, enum userauth_kind kind, const struct userauth_events *events,
+                   void *owner)
 {
     *auth = (struct userauth){.events = events, .owner = owner, .kind = kind, .state = USERAUTH_IDLE};
 }
@@ -110,7 +111,8 @@ static enum err read_publickey(struct cursor rest, bool is_hostbound, struct use
     TRY(cursor_string(&rest, METHOD_BYTES - 1, &ret->algorithm));
     TRY(cursor_string(&rest, LIMIT_KEY_BLOB_BYTES, &ret->key_blob));
     if (is_hostbound) {
-        struct cursor host_key; /* the signer puts its own host key under the signature, so this one is not needed */
+        struct cursor
+            host_key; /* the signer puts its own host key under the signature, so this one is not needed */
         TRY(cursor_string(&rest, LIMIT_KEY_BLOB_BYTES, &host_key));
     }
     ret->signature = cursor_of(NULL, 0);
@@ -156,7 +158,8 @@ static enum err outer_request(struct userauth *auth, struct cursor method, struc
         if (!is_question) {
             return fail(auth);
         }
-        return send_failure(auth, auth->state == USERAUTH_PROVEN ? "keyboard-interactive" : "publickey", false);
+        return send_failure(auth, auth->state == USERAUTH_PROVEN ? "keyboard-interactive" : "publickey",
+                            false);
     }
     struct userauth_request request = {.user = auth->user, .method = method};
     TRY(read_publickey(rest, is_hostbound, &request));
@@ -249,7 +252,8 @@ enum err userauth_packet(struct userauth *auth, uint8_t type, struct cursor payl
         return type == SSH_USERAUTH_REQUEST ? ERR_NONE : ERR_STATE;
     }
     if (type == SSH_USERAUTH_INFO_RESPONSE) {
-        /* Without a prompt that is out, an answer is an attack, not a mistake (CVE-2018-10933 and its kin). */
+        /* Without a prompt that is out, an answer is an attack, not a mistake (CVE-2018-10933 and its kin).
+         */
         return auth->state == USERAUTH_FACTOR_PROMPTED ? response_packet(auth, payload) : ERR_STATE;
     }
     if (type != SSH_USERAUTH_REQUEST) {
@@ -324,7 +328,8 @@ enum err userauth_answer(struct userauth *auth, enum userauth_verdict verdict, c
 static void add_instruction(struct userauth *auth, const char *text)
 {
     size_t used = strlen(auth->instruction);
-    (void)snprintf(auth->instruction + used, sizeof auth->instruction - used, "%s%s", used > 0 ? "\n" : "", text);
+    (void)snprintf(auth->instruction + used, sizeof auth->instruction - used, "%s%s", used > 0 ? "\n" : "",
+                   text);
 }
 
 enum err userauth_factor_prompt(struct userauth *auth, uint8_t style, const char *text)

@@ -47,8 +47,8 @@ static enum err check_trusted(int fd, mode_t forbidden, size_t max_bytes, size_t
     return ERR_NONE;
 }
 
-static enum err read_file(int dir_fd, const char *name, mode_t forbidden, size_t max_bytes, uint8_t **ret_bytes,
-                          size_t *ret_len_bytes)
+static enum err read_file(int dir_fd, const char *name, mode_t forbidden, size_t max_bytes,
+                          uint8_t **ret_bytes, size_t *ret_len_bytes)
 {
     OWNED_FD fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {

@@ -66,7 +66,8 @@ static void set_fields(json_t *json, const struct event_field *fields)
     }
 }
 
-enum err event_write(struct event_log *log, const char *name, enum event_outcome outcome, const struct event_field *fields)
+enum err event_write(struct event_log *log, const char *name, enum event_outcome outcome,
+                     const struct event_field *fields)
 {
     __attribute__((cleanup(free_json))) json_t *json = json_object();
     if (json == NULL) {

@@ -37,7 +37,8 @@ static enum err send_result(ssize_t sent)
     return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? ERR_CLOSED : ERR_SYSTEM;
 }
 
-enum err ipc_send(int fd, enum ipc_type type, uint32_t ref, struct cursor body, const int *fds, unsigned fd_count)
+enum err ipc_send(int fd, enum ipc_type type, uint32_t ref, struct cursor body, const int *fds,
+                  unsigned fd_count)
 {
     const struct ipc_row *row = ipc_row(type);
     if (row == NULL || cursor_len(&body) > row->max_bytes) {
@@ -115,8 +116,10 @@ enum err ipc_receive(int fd, struct ipc_message *ret_message)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(int) * IPC_FDS_MAX)];
     } control;
-    struct msghdr header = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes};
     ssize_t got = 0;
     do {
         got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);

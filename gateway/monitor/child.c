@@ -1,5 +1,5 @@
-/* Programs of ours: started with a clean descriptor table, watched, and ended by pidfd, never by a pid that may have
- * been given to somebody else. */
+/* Programs of ours: started with a clean descriptor table, watched, and ended by pidfd, never by a pid that
+ * may have been given to somebody else. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -26,8 +26,10 @@ static int send_signal(int pidfd, int signal)
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
-/* The monitor keeps its own descriptors above these numbers (monitor.c), so no step below overwrites a source. */
-static bool add_descriptors(posix_spawn_file_actions_t *actions, const struct child_start *start, int channel, int null_fd)
+/* The monitor keeps its own descriptors above these numbers (monitor.c), so no step below overwrites a
+ * source. */
+static bool add_descriptors(posix_spawn_file_actions_t *actions, const struct child_start *start, int channel,
+                            int null_fd)
 {
     bool is_ok = posix_spawn_file_actions_adddup2(actions, null_fd, STDIN_FILENO) == 0 &&
                  posix_spawn_file_actions_adddup2(actions, null_fd, STDOUT_FILENO) == 0 &&
@@ -36,9 +38,11 @@ static bool add_descriptors(posix_spawn_file_actions_t *actions, const struct ch
         is_ok = is_ok && posix_spawn_file_actions_adddup2(actions, null_fd, STDERR_FILENO) == 0;
     }
     for (unsigned i = 0; i < start->fd_count; i++) {
-        is_ok = is_ok && posix_spawn_file_actions_adddup2(actions, start->fds[i], CHILD_FIRST_FD + (int)i) == 0;
+        is_ok =
+            is_ok && posix_spawn_file_actions_adddup2(actions, start->fds[i], CHILD_FIRST_FD + (int)i) == 0;
     }
-    return is_ok && posix_spawn_file_actions_addclosefrom_np(actions, CHILD_FIRST_FD + (int)start->fd_count) == 0;
+    return is_ok &&
+           posix_spawn_file_actions_addclosefrom_np(actions, CHILD_FIRST_FD + (int)start->fd_count) == 0;
 }
 
 static bool add_attributes(posix_spawnattr_t *attributes)
@@ -48,11 +52,13 @@ static bool add_attributes(posix_spawnattr_t *attributes)
     (void)sigemptyset(&none);
     (void)sigfillset(&all);
     /* The monitor blocks what it reads by signalfd; a child starts with a clean slate. */
-    return posix_spawnattr_setsigmask(attributes, &none) == 0 && posix_spawnattr_setsigdefault(attributes, &all) == 0 &&
+    return posix_spawnattr_setsigmask(attributes, &none) == 0 &&
+           posix_spawnattr_setsigdefault(attributes, &all) == 0 &&
            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) == 0;
 }
 
-static enum err spawn(const char *path, const struct child_start *start, int channel, int null_fd, pid_t *ret_pid)
+static enum err spawn(const char *path, const struct child_start *start, int channel, int null_fd,
+                      pid_t *ret_pid)
 {
     static char *const ENVIRONMENT[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
     posix_spawn_file_actions_t actions;
@@ -86,7 +92,8 @@ static void channel_ready(struct loop_op *op, int result)
 static bool reap(struct child *child, int wait_flags, bool *ret_is_clean, char *ret_how, size_t size_bytes)
 {
     siginfo_t info = {0};
-    if (child->pid <= 0 || waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | wait_flags) != 0 || info.si_pid == 0) {
+    if (child->pid <= 0 || waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | wait_flags) != 0 ||
+        info.si_pid == 0) {
         return false;
     }
     child->pid = 0;
@@ -124,7 +131,8 @@ static void detach(struct child *child)
         bool is_clean = false;
         char how[128];
         child_kill(child);
-        /* After SIGKILL the end is a matter of microseconds, and a zombie without an owner would stay for ever. */
+        /* After SIGKILL the end is a matter of microseconds, and a zombie without an owner would stay for
+         * ever. */
         (void)reap(child, 0, &is_clean, how, sizeof how);
     }
     loop_cancel(monitor->loop, &child->channel_op);

@@ -22,7 +22,8 @@ struct connection *connection_find(struct monitor *monitor, uint32_t number)
     return NULL;
 }
 
-void connection_send(struct connection *connection, enum ipc_type type, uint32_t ref, struct cursor body, const int *fd)
+void connection_send(struct connection *connection, enum ipc_type type, uint32_t ref, struct cursor body,
+                     const int *fd)
 {
     if (connection->session == NULL) {
         return;
@@ -130,7 +131,8 @@ static void session_ready(void *owner, struct child *child)
 {
     struct connection *connection = owner;
     struct monitor *monitor = connection->monitor;
-    /* After CONNECTION_END whatever was under way when it was sent may still arrive; it is read and forgotten. */
+    /* After CONNECTION_END whatever was under way when it was sent may still arrive; it is read and
+     * forgotten. */
     for (int i = 0; i < MESSAGES_PER_TURN && child->owner != NULL; i++) {
         bool has_ended = connection->phase == PHASE_ENDED;
         enum err err = has_ended ? ipc_receive(child->channel, &monitor->message)
@@ -142,7 +144,8 @@ static void session_ready(void *owner, struct child *child)
         (void)snprintf(what, sizeof what, "message %s: %s", ipc_name(monitor->message.type), err_text(err));
         if (err == ERR_NONE && !has_ended) {
             err = dispatch(connection, &monitor->message);
-            (void)snprintf(what, sizeof what, "message %s: %s", ipc_name(monitor->message.type), err_text(err));
+            (void)snprintf(what, sizeof what, "message %s: %s", ipc_name(monitor->message.type),
+                           err_text(err));
         }
         ipc_message_done(&monitor->message);
         if (err != ERR_NONE && !has_ended) {
@@ -158,7 +161,7 @@ static void offend_if_unproven(struct connection *connection)
     if (!has_offended && connection->is_counted_proven) {
         return;
     }
-    enum admission_offence offence = has_offended ? connection->offence
+    enum admission_offence offence = has_offended               ? connection->offence
                                      : connection->failures > 0 ? ADMISSION_AUTH_FAIL
                                                                 : ADMISSION_NO_AUTH;
     admission_offend(&connection->monitor->admission, &connection->peer, offence, clock_monotonic_us());
@@ -241,7 +244,8 @@ static struct connection **free_place(struct monitor *monitor)
     return NULL;
 }
 
-void connection_open(struct monitor *monitor, int client_fd, const struct sockaddr_storage *peer, const char *from)
+void connection_open(struct monitor *monitor, int client_fd, const struct sockaddr_storage *peer,
+                     const char *from)
 {
     struct connection **place = free_place(monitor);
     struct connection *connection = place == NULL ? NULL : calloc(1, sizeof *connection);
@@ -273,7 +277,8 @@ void connection_tick(struct connection *connection, uint64_t now_us)
         child_kill(connection->session);
         return;
     }
-    if (connection->deadline_us != 0 && now_us >= connection->deadline_us && connection->phase != PHASE_ENDED) {
+    if (connection->deadline_us != 0 && now_us >= connection->deadline_us &&
+        connection->phase != PHASE_ENDED) {
         connection->offence_text = "deadline";
         connection->offence = ADMISSION_DEADLINE;
         report_connection(connection, "login.deadline", EVENT_DENIED, "D-DEADLINE",

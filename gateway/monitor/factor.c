@@ -1,5 +1,6 @@
-/* The second factor: one bastion-pam per conversation, one conversation per person at a time, so that a one-time code
- * cannot be raced. Others of the same person wait; when the first passes, its lease may serve them unasked. */
+/* The second factor: one bastion-pam per conversation, one conversation per person at a time, so that a
+ * one-time code cannot be raced. Others of the same person wait; when the first passes, its lease may serve
+ * them unasked. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret
         (void)strftime(when, sizeof when, "%H:%M UTC on %Y-%m-%d", &utc);
     }
     (void)snprintf(ret_sentence, size_bytes,
-                   "%s is locked until %s after too many wrong codes; wait, or ask your operators [D-LOCKED]", person, when);
+                   "%s is locked until %s after too many wrong codes; wait, or ask your operators [D-LOCKED]",
+                   person, when);
     return true;
 }
 
@@ -77,7 +79,8 @@ static void passed(struct connection *connection)
     uint64_t now_us = clock_monotonic_us();
     connection->passed_factor = (struct policy_factor){.has = true};
     connection->factor_seen_us = now_us;
-    enum err ignored = lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from, now_us);
+    enum err ignored =
+        lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from, now_us);
     (void)ignored; /* without memory for a lease the next login asks again */
     lockout_clear(&monitor->lockouts, connection->person);
     save_lockouts(monitor);
@@ -108,8 +111,9 @@ static void failed(struct connection *connection, const char *why)
         return;
     }
     if (left == 0) {
-        connection_end(connection, "that code was not accepted, and it was the last try; wait for a new code and connect "
-                                   "again [D-FACTOR]");
+        connection_end(connection,
+                       "that code was not accepted, and it was the last try; wait for a new code and connect "
+                       "again [D-FACTOR]");
         return;
     }
     (void)snprintf(sentence, sizeof sentence, "that code was not accepted; %u %s left [D-FACTOR]", left,
@@ -177,7 +181,8 @@ static void pam_exited(void *owner, struct child *child, bool is_clean, const ch
     (void)child;
     (void)is_clean;
     struct connection *connection = owner;
-    /* A result would have detached it: this one ended without. That is no wrong code, so it counts for no lock. */
+    /* A result would have detached it: this one ended without. That is no wrong code, so it counts for no
+     * lock. */
     report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, how);
     connection_end(connection, "the second factor could not be checked; tell your operators [D-PAM]");
 }
@@ -208,10 +213,13 @@ static void start(struct connection *connection)
                                 .on_message = pam_ready,
                                 .on_exit = pam_exited};
     connection->factor.state = FACTOR_RUNNING;
-    connection->factor.deadline_us = clock_monotonic_us() + (uint64_t)monitor->config.times.factor_s * US_PER_S;
-    if (child_start(monitor, &child, &connection->factor.pam) != ERR_NONE || send_start(connection) != ERR_NONE) {
+    connection->factor.deadline_us =
+        clock_monotonic_us() + (uint64_t)monitor->config.times.factor_s * US_PER_S;
+    if (child_start(monitor, &child, &connection->factor.pam) != ERR_NONE ||
+        send_start(connection) != ERR_NONE) {
         report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, "bastion-pam cannot be started");
-        connection_end(connection, "the second factor cannot be checked right now; tell your operators [D-PAM]");
+        connection_end(connection,
+                       "the second factor cannot be checked right now; tell your operators [D-PAM]");
     }
 }
 
@@ -296,5 +304,6 @@ void factor_tick(struct connection *connection, uint64_t now_us)
         return;
     }
     report_connection(connection, "factor.deadline", EVENT_DENIED, "D-DEADLINE", "no answer in time");
-    connection_end(connection, "the second factor was not answered in time; please connect again [D-DEADLINE]");
+    connection_end(connection,
+                   "the second factor was not answered in time; please connect again [D-DEADLINE]");
 }

@@ -1,5 +1,5 @@
-/* Who is it? A key that a person's file admits, a signature that the signer verified over the session id that it
- * signed itself, and, for people, a second factor. */
+/* Who is it? A key that a person's file admits, a signature that the signer verified over the session id that
+ * it signed itself, and, for people, a second factor. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +46,10 @@ static void refuse(struct connection *connection, const char *code, const char *
 static void report_complaints(struct connection *connection, const struct keys_complaints *complaints)
 {
     for (unsigned i = 0; i < keys_complaints_kept(complaints); i++) {
-        REPORT(connection->monitor, "keys.complaint", EVENT_FAILURE, {.key = "person", .text = connection->claimed_person},
-               EVENT_NUMBER("line", complaints->rows[i].line), {.key = "sentence", .text = complaints->rows[i].sentence});
+        REPORT(connection->monitor, "keys.complaint", EVENT_FAILURE,
+               {.key = "person", .text = connection->claimed_person},
+               EVENT_NUMBER("line", complaints->rows[i].line),
+               {.key = "sentence", .text = complaints->rows[i].sentence});
     }
 }
 
@@ -69,7 +71,8 @@ static enum err find_key(struct connection *connection, struct cursor user, stru
         if (err != ERR_NOT_FOUND) {
             REPORT(connection->monitor, "keys.complaint", EVENT_FAILURE, {.key = "person", .text = person},
                    {.key = "sentence",
-                    .text = "the file with this person's keys cannot be used: it must belong to root and be writable by "
+                    .text = "the file with this person's keys cannot be used: it must belong to root and be "
+                            "writable by "
                             "nobody else"});
         }
         return err;
@@ -123,7 +126,8 @@ enum err identity_publickey(struct connection *connection, struct cursor body)
     (void)keys_fingerprint(key_blob, connection->key_fingerprint);
     connection->is_verifying = true;
     if (signer_ask(connection->monitor, connection, SIGNER_ASKED_VERIFY, 0, whole) != ERR_NONE) {
-        connection_end(connection, "the bastion cannot verify keys right now; please try again in a moment [D-SIGNER]");
+        connection_end(connection,
+                       "the bastion cannot verify keys right now; please try again in a moment [D-SIGNER]");
     }
     return ERR_NONE;
 }
@@ -139,8 +143,8 @@ bool identity_take_lease(struct connection *connection, uint64_t max_age_s)
 {
     uint64_t now_us = clock_monotonic_us();
     uint64_t age_s = 0;
-    if (!lease_age_s(&connection->monitor->leases, connection->person, connection->key_sha256, connection->from, now_us,
-                     &age_s) ||
+    if (!lease_age_s(&connection->monitor->leases, connection->person, connection->key_sha256,
+                     connection->from, now_us, &age_s) ||
         age_s > max_age_s) {
         return false;
     }

@@ -34,8 +34,9 @@ static socklen_t address_of(const struct config_listen *listen_on, struct sockad
 /* The engineer's address as text; an IPv4 address in IPv6 clothes is shown, and judged, as IPv4. */
 static void source_text(const struct sockaddr_storage *peer, char text[static LIMIT_ADDRESS_BYTES])
 {
-    const void *bytes = peer->ss_family == AF_INET ? (const void *)&((const struct sockaddr_in *)(const void *)peer)->sin_addr
-                                                   : &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
+    const void *bytes = peer->ss_family == AF_INET
+                            ? (const void *)&((const struct sockaddr_in *)(const void *)peer)->sin_addr
+                            : &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
     int family = peer->ss_family;
     if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes)) {
         family = AF_INET;
@@ -60,14 +61,16 @@ static void admit(struct monitor *monitor, int fd, const struct sockaddr_storage
     source_text(peer, from);
     uint32_t random = 0;
     crypto_random(&random, sizeof random);
-    enum admission_verdict verdict = admission_enter(&monitor->admission, peer, clock_monotonic_us(), random % 100);
+    enum admission_verdict verdict =
+        admission_enter(&monitor->admission, peer, clock_monotonic_us(), random % 100);
     bool can_serve = monitor->signer.service.state == SERVICE_READY && !monitor->is_evidence_lost;
     if (verdict == ADMISSION_WELCOME && !can_serve) {
         admission_leave(&monitor->admission, peer, false);
     }
     if (verdict != ADMISSION_WELCOME || !can_serve) {
         /* RFC 4253 4.2: lines before the version are shown by clients. */
-        static const char SORRY[] = "The bastion cannot take this connection now. Please try again later.\r\n";
+        static const char SORRY[] =
+            "The bastion cannot take this connection now. Please try again later.\r\n";
         (void)send(fd, SORRY, sizeof SORRY - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         REPORT(monitor, "connection.refused", EVENT_DENIED, {.key = "from", .text = from},
                {.key = "sentence", .text = can_serve ? admission_text(verdict) : "the bastion is not ready"});
@@ -118,9 +121,10 @@ enum err listener_start(struct monitor *monitor, struct monitor_refusal *ret_why
         if (err != ERR_NONE) {
             char text[NETWORK_TEXT_BYTES];
             (void)snprintf(ret_why->sentence, sizeof ret_why->sentence,
-                           "cannot listen on %s port %u: %s; is another daemon there? Change `listen` in the configuration",
-                           network_text(&monitor->config.listen[i].address, text), monitor->config.listen[i].port,
-                           strerror(errno));
+                           "cannot listen on %s port %u: %s; is another daemon there? Change `listen` in the "
+                           "configuration",
+                           network_text(&monitor->config.listen[i].address, text),
+                           monitor->config.listen[i].port, strerror(errno));
             return err;
         }
     }

@@ -19,8 +19,8 @@
 #include "state.h"
 
 enum {
-    LOWEST_OWN_FD = 32,        /* children get 3..8 by number: ours must not lie there (child.c) */
-    FDS_PER_CONNECTION = 4,    /* channel and pidfd of the session, and what is under way */
+    LOWEST_OWN_FD = 32,     /* children get 3..8 by number: ours must not lie there (child.c) */
+    FDS_PER_CONNECTION = 4, /* channel and pidfd of the session, and what is under way */
     FDS_OTHER = 256,
     LEASE_SWEEP_S = 24 * 3600, /* no rule may ask for older factors (policy) */
     STOP_WAIT_US = 5000000,
@@ -30,7 +30,8 @@ enum {
 static enum err refuse(struct monitor_refusal *ret_why, enum err err, const char *what, const char *path)
 {
     const char *reason = err == ERR_SYSTEM ? strerror(errno) : err_text(err);
-    (void)snprintf(ret_why->sentence, sizeof ret_why->sentence, "%s%s%s: %s", what, path[0] != 0 ? " " : "", path, reason);
+    (void)snprintf(ret_why->sentence, sizeof ret_why->sentence, "%s%s%s: %s", what, path[0] != 0 ? " " : "",
+                   path, reason);
     return err;
 }
 
@@ -73,9 +74,10 @@ static enum err read_lockouts(struct monitor *monitor, struct monitor_refusal *r
         err = lockout_read(&monitor->lockouts, cursor_of(bytes, len));
         free(bytes);
     }
-    return err == ERR_NONE ? ERR_NONE
-                           : refuse(ret_why, err, "cannot read the lock-outs (mend or remove the file): lockouts in",
-                                    monitor->config.state_dir);
+    return err == ERR_NONE
+               ? ERR_NONE
+               : refuse(ret_why, err, "cannot read the lock-outs (mend or remove the file): lockouts in",
+                        monitor->config.state_dir);
 }
 
 static enum err raise_limits(const struct monitor *monitor, struct monitor_refusal *ret_why)
@@ -112,7 +114,8 @@ static enum err occupy_low_fds(void)
     return ERR_NONE;
 }
 
-/* The file is judged by a child first: whatever a broken file does to the parser, it does not do it to the monitor. */
+/* The file is judged by a child first: whatever a broken file does to the parser, it does not do it to the
+ * monitor. */
 static bool survives_in_child(struct monitor *monitor)
 {
     pid_t pid = fork();
@@ -188,7 +191,8 @@ static void tick(struct loop_op *op, int result)
     lease_drop(&monitor->leases, NULL, now_us, LEASE_SWEEP_S);
     child_sweep(monitor);
     if (monitor->is_evidence_lost) {
-        REPORT(monitor, "events.retried", EVENT_SUCCESS, {.key = "sentence", .text = "the events file can be written again"});
+        REPORT(monitor, "events.retried", EVENT_SUCCESS,
+               {.key = "sentence", .text = "the events file can be written again"});
     }
     if (loop_timer(monitor->loop, &monitor->tick_op, MONITOR_TICK_MS, tick) != ERR_NONE) {
         begin_stop(monitor); /* without its clock the monitor would enforce no deadline */
@@ -206,8 +210,9 @@ static enum err watch_signals(struct monitor *monitor)
         return ERR_SYSTEM;
     }
     monitor->signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-    return monitor->signal_fd < 0 ? ERR_SYSTEM
-                                  : loop_poll(monitor->loop, &monitor->signal_op, monitor->signal_fd, signal_ready);
+    return monitor->signal_fd < 0
+               ? ERR_SYSTEM
+               : loop_poll(monitor->loop, &monitor->signal_op, monitor->signal_fd, signal_ready);
 }
 
 static enum err start_values(struct monitor *monitor, struct monitor_refusal *ret_why)
@@ -228,7 +233,8 @@ static enum err start_values(struct monitor *monitor, struct monitor_refusal *re
     char sentence[LIMIT_SENTENCE_BYTES];
     enum err err = policy_file_load(monitor, sentence, sizeof sentence);
     if (err != ERR_NONE) {
-        (void)snprintf(ret_why->sentence, sizeof ret_why->sentence, "the policy cannot be used: %s", sentence);
+        (void)snprintf(ret_why->sentence, sizeof ret_why->sentence, "the policy cannot be used: %s",
+                       sentence);
         return err;
     }
     return read_lockouts(monitor, ret_why);
@@ -262,8 +268,9 @@ static enum err start_services(struct monitor *monitor, struct monitor_refusal *
     if (err == ERR_NONE) {
         err = service_start_signer(monitor);
     }
-    return err == ERR_NONE ? ERR_NONE
-                           : refuse(ret_why, err, "cannot start the signer or the recorder from", monitor->libexec_dir);
+    return err == ERR_NONE
+               ? ERR_NONE
+               : refuse(ret_why, err, "cannot start the signer or the recorder from", monitor->libexec_dir);
 }
 
 static enum err close_own_room(struct monitor_refusal *ret_why)
@@ -351,7 +358,8 @@ static void wait_for_recorder(struct monitor *monitor)
         return;
     }
     fd_close(&recorder->channel);
-    enum err ignored = ipc_wait(recorder->pidfd, STOP_WAIT_US / 1000); /* a pidfd is readable once it has ended */
+    enum err ignored =
+        ipc_wait(recorder->pidfd, STOP_WAIT_US / 1000); /* a pidfd is readable once it has ended */
     (void)ignored;
     child_done(&monitor->recordings.service.child);
 }
@@ -363,7 +371,8 @@ void monitor_stop(struct monitor *monitor)
         listener_stop(monitor);
         for (size_t i = 0; monitor->connections != NULL && i < monitor->connection_capacity; i++) {
             if (monitor->connections[i] != NULL) {
-                connection_end(monitor->connections[i], "the bastion is being stopped; please connect again in a moment");
+                connection_end(monitor->connections[i],
+                               "the bastion is being stopped; please connect again in a moment");
                 connection_free(monitor->connections[i]);
             }
         }

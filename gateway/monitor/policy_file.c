@@ -20,22 +20,25 @@ static void free_bytes(uint8_t **bytes)
 static void explain_read(enum err err, const char *path, char *ret_sentence, size_t size_bytes)
 {
     if (err == ERR_DENIED) {
-        (void)snprintf(ret_sentence, size_bytes,
-                       "%s: must be a regular file of root that nobody else may write (chown root, chmod go-w)", path);
+        (void)snprintf(
+            ret_sentence, size_bytes,
+            "%s: must be a regular file of root that nobody else may write (chown root, chmod go-w)", path);
     } else {
-        (void)snprintf(ret_sentence, size_bytes, "%s: %s", path, err == ERR_SYSTEM ? strerror(errno) : err_text(err));
+        (void)snprintf(ret_sentence, size_bytes, "%s: %s", path,
+                       err == ERR_SYSTEM ? strerror(errno) : err_text(err));
     }
 }
 
-static void report_findings(struct monitor *monitor, const struct yaml_report *findings, char *ret_first, size_t size_bytes)
+static void report_findings(struct monitor *monitor, const struct yaml_report *findings, char *ret_first,
+                            size_t size_bytes)
 {
     bool has_error = false;
     for (size_t i = 0; i < findings->count; i++) {
         char line[YAML_LINE_BYTES];
         (void)yaml_report_line(findings, i, line);
         bool is_warning = findings->findings[i].is_warning;
-        REPORT(monitor, is_warning ? "policy.warning" : "policy.error", is_warning ? EVENT_SUCCESS : EVENT_FAILURE,
-               {.key = "sentence", .text = line});
+        REPORT(monitor, is_warning ? "policy.warning" : "policy.error",
+               is_warning ? EVENT_SUCCESS : EVENT_FAILURE, {.key = "sentence", .text = line});
         if (!is_warning && !has_error) {
             has_error = true;
             (void)snprintf(ret_first, size_bytes, "%s", line);
@@ -65,7 +68,8 @@ enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t si
     TRY(err);
     policy_free(monitor->policy);
     monitor->policy = policy;
-    (void)text_hex(cursor_of(policy_sha256(policy), POLICY_HASH_BYTES), monitor->policy_hash, sizeof monitor->policy_hash);
+    (void)text_hex(cursor_of(policy_sha256(policy), POLICY_HASH_BYTES), monitor->policy_hash,
+                   sizeof monitor->policy_hash);
     return ERR_NONE;
 }
 

@@ -55,12 +55,13 @@ static enum err write_meta(const struct access *access, char *ret_text, size_t s
     const struct connection *connection = access->connection;
     const struct monitor *monitor = connection->monitor;
     struct policy_factor factor = identity_factor(connection, clock_monotonic_us());
-    __attribute__((cleanup(free_json))) json_t *json = json_pack(
-        "{s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1, "session",
-        access->sid_text, "connection", (json_int_t)connection->number, "bastion", monitor->host_id, "person",
-        connection->person, "key", connection->key_fingerprint, "from", connection->from, "kind", "ssh", "host",
-        access->host, "port", (int)access->port, "target", access->target_name, "address", access->peer_address,
-        "account", access->account, "rule", access->rule, "policy", monitor->policy_hash);
+    __attribute__((cleanup(free_json))) json_t *json =
+        json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1,
+                  "session", access->sid_text, "connection", (json_int_t)connection->number, "bastion",
+                  monitor->host_id, "person", connection->person, "key", connection->key_fingerprint, "from",
+                  connection->from, "kind", "ssh", "host", access->host, "port", (int)access->port, "target",
+                  access->target_name, "address", access->peer_address, "account", access->account, "rule",
+                  access->rule, "policy", monitor->policy_hash);
     if (json == NULL) {
         return ERR_MEMORY;
     }
@@ -152,8 +153,8 @@ static enum err read_ready(struct monitor *monitor, struct cursor body)
     TRY(cursor_u64be(&body, &leaves));
     TRY(cursor_end(&body));
     monitor->recordings.service.state = is_ok ? SERVICE_READY : SERVICE_STARTING;
-    REPORT(monitor, "recorder.ready", is_ok ? EVENT_SUCCESS : EVENT_FAILURE, {.key = "sentence", .text = sentence},
-           EVENT_NUMBER("leaves", leaves));
+    REPORT(monitor, "recorder.ready", is_ok ? EVENT_SUCCESS : EVENT_FAILURE,
+           {.key = "sentence", .text = sentence}, EVENT_NUMBER("leaves", leaves));
     return ERR_NONE;
 }
 
@@ -181,7 +182,8 @@ static enum err read_failed(struct monitor *monitor, struct recording *recording
     struct connection *connection = connection_find(monitor, recording->connection);
     if (connection != NULL) {
         char text[2 * LIMIT_SENTENCE_BYTES];
-        (void)snprintf(text, sizeof text, "this session ended because it can no longer be recorded: %s", sentence);
+        (void)snprintf(text, sizeof text, "this session ended because it can no longer be recorded: %s",
+                       sentence);
         connection_end(connection, text);
     }
     return ERR_NONE;
@@ -215,7 +217,8 @@ static enum err handle(struct monitor *monitor, const struct ipc_message *messag
         return ERR_STATE;
     }
     if (message->type == IPC_RECORD_OPENED) {
-        return recording->state == RECORDING_OPENING ? read_opened(monitor, recording, message->body) : ERR_STATE;
+        return recording->state == RECORDING_OPENING ? read_opened(monitor, recording, message->body)
+                                                     : ERR_STATE;
     }
     if (message->type == IPC_RECORD_FAILED) {
         return read_failed(monitor, recording, message->body);
@@ -245,7 +248,8 @@ void recorder_lost(struct monitor *monitor)
         struct connection *connection = connection_find(monitor, recording->connection);
         recording->state = RECORDING_NONE;
         if (connection != NULL) {
-            connection_end(connection, "this session ended because its recorder was lost: no record, no session");
+            connection_end(connection,
+                           "this session ended because its recorder was lost: no record, no session");
         }
     }
 }

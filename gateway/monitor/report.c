@@ -7,19 +7,21 @@
 
 enum { LEAF_BYTES = 2048 };
 
-void report(struct monitor *monitor, const char *event, enum event_outcome outcome, const struct event_field *fields)
+void report(struct monitor *monitor, const char *event, enum event_outcome outcome,
+            const struct event_field *fields)
 {
     bool was_lost = monitor->is_evidence_lost;
     monitor->is_evidence_lost = event_write(&monitor->events, event, outcome, fields) != ERR_NONE;
     if (monitor->is_evidence_lost && !was_lost) {
-        (void)fputs("bastiond: cannot write the events file: nobody is admitted until it can be written; free space on "
+        (void)fputs("bastiond: cannot write the events file: nobody is admitted until it can be written; "
+                    "free space on "
                     "its disk or check its path\n",
                     stderr);
     }
 }
 
-void report_connection(struct connection *connection, const char *event, enum event_outcome outcome, const char *code,
-                       const char *sentence)
+void report_connection(struct connection *connection, const char *event, enum event_outcome outcome,
+                       const char *code, const char *sentence)
 {
     const char *person = connection->person[0] != 0 ? connection->person : connection->claimed_person;
     REPORT(connection->monitor, event, outcome, EVENT_NUMBER("connection", connection->number),

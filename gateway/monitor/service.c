@@ -20,7 +20,8 @@ static void plan_restart(struct service *service)
 
 static void say_lost(struct monitor *monitor, const char *process, const char *how)
 {
-    REPORT(monitor, "process.lost", EVENT_FAILURE, {.key = "process", .text = process}, {.key = "how", .text = how});
+    REPORT(monitor, "process.lost", EVENT_FAILURE, {.key = "process", .text = process},
+           {.key = "how", .text = how});
 }
 
 /* @return false when the service broke the protocol or is gone. */
@@ -68,8 +69,18 @@ enum err service_start_signer(struct monitor *monitor)
     struct service *service = &monitor->signer.service;
     char uid[24];
     number_text(uid, monitor->config.uids.signer);
-    char *argv[] = {"bastion-signer", "--host-key", monitor->config.keys.host, "--inner-key", monitor->config.keys.inner,
-                    "--user-ca", monitor->config.keys.user_ca, "--uid", uid, "--gid", uid, NULL};
+    char *argv[] = {"bastion-signer",
+                    "--host-key",
+                    monitor->config.keys.host,
+                    "--inner-key",
+                    monitor->config.keys.inner,
+                    "--user-ca",
+                    monitor->config.keys.user_ca,
+                    "--uid",
+                    uid,
+                    "--gid",
+                    uid,
+                    NULL};
     struct child_start start = {.program = "bastion-signer",
                                 .argv = argv,
                                 .owner = service,
@@ -111,9 +122,24 @@ enum err service_start_recorder(struct monitor *monitor)
     char min_free[24];
     number_text(uid, config->uids.recorder);
     number_text(min_free, config->min_free_bytes);
-    char *argv[] = {"bastion-recorder", "--recordings", config->recordings_dir, "--evidence", config->evidence_dir,
-                    "--log-key", config->keys.log, "--recipients", config->recipients, "--min-free", min_free,
-                    "--host-id", monitor->host_id, "--uid", uid, "--gid", uid, NULL};
+    char *argv[] = {"bastion-recorder",
+                    "--recordings",
+                    config->recordings_dir,
+                    "--evidence",
+                    config->evidence_dir,
+                    "--log-key",
+                    config->keys.log,
+                    "--recipients",
+                    config->recipients,
+                    "--min-free",
+                    min_free,
+                    "--host-id",
+                    monitor->host_id,
+                    "--uid",
+                    uid,
+                    "--gid",
+                    uid,
+                    NULL};
     struct child_start start = {.program = "bastion-recorder",
                                 .argv = argv,
                                 .owner = service,
@@ -126,8 +152,8 @@ enum err service_start_recorder(struct monitor *monitor)
     return ERR_NONE;
 }
 
-static void restart_if_due(struct monitor *monitor, struct service *service, enum err (*start)(struct monitor *),
-                           uint64_t now_us)
+static void restart_if_due(struct monitor *monitor, struct service *service,
+                           enum err (*start)(struct monitor *), uint64_t now_us)
 {
     if (service->state != SERVICE_DOWN || service->restart_at_us == 0 || now_us < service->restart_at_us) {
         return;

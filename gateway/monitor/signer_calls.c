@@ -1,15 +1,16 @@
-/* Questions to the signer. It answers in order, so the oldest open question is the one that an answer is for; the
- * connection's number in the answer must agree. */
+/* Questions to the signer. It answers in order, so the oldest open question is the one that an answer is for;
+ * the connection's number in the answer must agree. */
 #include <stdlib.h>
 
 #include "base/writer.h"
 #include "state.h"
 
-enum err signer_ask(struct monitor *monitor, struct connection *connection, enum signer_question question, uint32_t access,
-                    struct cursor body)
+enum err signer_ask(struct monitor *monitor, struct connection *connection, enum signer_question question,
+                    uint32_t access, struct cursor body)
 {
-    static const enum ipc_type TYPES[] = {
-        [SIGNER_ASKED_KEX] = IPC_SIGN_KEX, [SIGNER_ASKED_VERIFY] = IPC_VERIFY_USER, [SIGNER_ASKED_MINT] = IPC_MINT_USER};
+    static const enum ipc_type TYPES[] = {[SIGNER_ASKED_KEX] = IPC_SIGN_KEX,
+                                          [SIGNER_ASKED_VERIFY] = IPC_VERIFY_USER,
+                                          [SIGNER_ASKED_MINT] = IPC_MINT_USER};
     struct signer_calls *signer = &monitor->signer;
     if (signer->service.state != SERVICE_READY) {
         return ERR_CLOSED;
@@ -83,7 +84,8 @@ static enum err answer_mint(struct connection *connection, uint32_t ref, struct 
 static enum err answer(struct monitor *monitor, const struct ipc_message *message)
 {
     static const enum signer_question QUESTIONS[IPC_TYPE_COUNT] = {[IPC_SIGN_KEX_DONE] = SIGNER_ASKED_KEX,
-                                                                   [IPC_VERIFY_USER_DONE] = SIGNER_ASKED_VERIFY,
+                                                                   [IPC_VERIFY_USER_DONE] =
+                                                                       SIGNER_ASKED_VERIFY,
                                                                    [IPC_MINT_USER_DONE] = SIGNER_ASKED_MINT};
     struct signer_calls *signer = &monitor->signer;
     if (signer->count == 0) {
@@ -114,7 +116,8 @@ static enum err answer(struct monitor *monitor, const struct ipc_message *messag
 void signer_message(struct monitor *monitor, const struct ipc_message *message)
 {
     struct signer_calls *signer = &monitor->signer;
-    enum err err = message->type == IPC_SIGNER_READY ? read_ready(signer, message->body) : answer(monitor, message);
+    enum err err =
+        message->type == IPC_SIGNER_READY ? read_ready(signer, message->body) : answer(monitor, message);
     if (err != ERR_NONE) {
         REPORT(monitor, "ipc.violation", EVENT_FAILURE, {.key = "process", .text = "bastion-signer"},
                {.key = "message", .text = ipc_name(message->type)}, {.key = "error", .text = err_text(err)});

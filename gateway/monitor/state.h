@@ -1,4 +1,5 @@
-/* The monitor's state, private to its room. Plain data: what happens to it is in the files named beside each part. */
+/* The monitor's state, private to its room. Plain data: what happens to it is in the files named beside each
+ * part. */
 #ifndef MONITOR_STATE_H
 #define MONITOR_STATE_H
 
@@ -17,9 +18,9 @@
 
 enum {
     MONITOR_TICK_MS = 1000,
-    MONITOR_END_GRACE_US = 5000000,   /* from CONNECTION_END to SIGKILL: time to show the sentence */
+    MONITOR_END_GRACE_US = 5000000, /* from CONNECTION_END to SIGKILL: time to show the sentence */
     MONITOR_DIAL_TIMEOUT_MS = 10000,
-    MONITOR_SIGNER_CALLS_MAX = 8192,  /* unanswered questions to the signer */
+    MONITOR_SIGNER_CALLS_MAX = 8192, /* unanswered questions to the signer */
     MONITOR_RESTART_PAUSE_US = 1000000,
     MONITOR_CERTIFICATE_BEFORE_S = 30, /* clocks of targets may be behind ... */
     MONITOR_CERTIFICATE_AFTER_S = 120, /* ... and a login takes seconds, not minutes */
@@ -29,8 +30,8 @@ enum {
 struct monitor;
 struct connection;
 
-/* child.c: a program of ours that runs. It outlives its owner's interest: child_done() detaches it, and the tick frees
- * it when the loop has no operation of it in flight. */
+/* child.c: a program of ours that runs. It outlives its owner's interest: child_done() detaches it, and the
+ * tick frees it when the loop has no operation of it in flight. */
 struct child;
 typedef void child_message(void *owner, struct child *child); /* its channel can be received from */
 typedef void child_exit(void *owner, struct child *child, bool is_clean, const char *how);
@@ -78,7 +79,8 @@ struct recording {
     uint32_t number, connection, access;
     uint64_t started_us;
     char sid[MONITOR_SID_TEXT_BYTES];
-    char person[LIMIT_PERSON_BYTES], from[LIMIT_ADDRESS_BYTES], account[LIMIT_ACCOUNT_BYTES], host[LIMIT_HOST_BYTES];
+    char person[LIMIT_PERSON_BYTES], from[LIMIT_ADDRESS_BYTES], account[LIMIT_ACCOUNT_BYTES],
+        host[LIMIT_HOST_BYTES];
 };
 struct recordings {
     struct service service;
@@ -123,7 +125,7 @@ struct access {
 enum factor_state { FACTOR_NONE = 0, FACTOR_WAITING, FACTOR_RUNNING, FACTOR_PROMPTED };
 struct factor {
     enum factor_state state;
-    uint32_t ref; /* of the session's question: 0, or the access that wants a fresher factor */
+    uint32_t ref;      /* of the session's question: 0, or the access that wants a fresher factor */
     struct child *pam; /* OWNED */
     uint64_t deadline_us;
 };
@@ -147,7 +149,8 @@ struct connection {
     uint8_t key_sha256[LEASE_KEY_BYTES];
     char key_fingerprint[KEYS_FINGERPRINT_BYTES];
     bool is_machine;
-    struct policy_factor passed_factor; /* on this connection or by a lease, with its age at `factor_seen_us` */
+    struct policy_factor
+        passed_factor; /* on this connection or by a lease, with its age at `factor_seen_us` */
     uint64_t factor_seen_us;
     struct keys_authorization authorization; /* of the key whose signature is being verified */
     char claimed_person[LIMIT_PERSON_BYTES];
@@ -180,8 +183,8 @@ struct monitor {
     struct connection **connections; /* OWNED, `connection_capacity` places, by uid slot; NULL: free */
     size_t connection_capacity;
     uint32_t next_connection;
-    uint64_t next_serial; /* of certificates */
-    int empty_room[4];    /* OWNED, the namespaces of sessions */
+    uint64_t next_serial;                     /* of certificates */
+    int empty_room[4];                        /* OWNED, the namespaces of sessions */
     int keys_dir, known_hosts_dir, state_dir; /* OWNED */
     int signal_fd;
     struct loop_op signal_op, tick_op;
@@ -192,12 +195,14 @@ struct monitor {
 };
 
 /* report.c */
-void report(struct monitor *monitor, const char *event, enum event_outcome outcome, const struct event_field *fields);
-#define REPORT(monitor, event, outcome, ...)                                                                           \
+void report(struct monitor *monitor, const char *event, enum event_outcome outcome,
+            const struct event_field *fields);
+#define REPORT(monitor, event, outcome, ...)                                                                 \
     report((monitor), (event), (outcome), (const struct event_field[]){__VA_ARGS__, {0}})
-/** An event about a connection: its number, source and person are added. `code` and `sentence` may be NULL. */
-void report_connection(struct connection *connection, const char *event, enum event_outcome outcome, const char *code,
-                       const char *sentence);
+/** An event about a connection: its number, source and person are added. `code` and `sentence` may be NULL.
+ */
+void report_connection(struct connection *connection, const char *event, enum event_outcome outcome,
+                       const char *code, const char *sentence);
 /** An event about an access: its target, account, rule and session are added. */
 void report_access(struct access *access, const char *event, enum event_outcome outcome, const char *code,
                    const char *sentence);
@@ -221,8 +226,8 @@ MUST_CHECK enum err child_start(struct monitor *monitor, const struct child_star
 void child_kill(struct child *child);
 /** Detach: its process is ended if it still runs, its owner hears nothing more, `*child` becomes NULL. */
 void child_done(struct child **child);
-/** Receive one message and hold it against the table. @return ERR_AGAIN when there is none; any other error: the child
- *  broke the protocol or is gone. */
+/** Receive one message and hold it against the table. @return ERR_AGAIN when there is none; any other error:
+ * the child broke the protocol or is gone. */
 MUST_CHECK enum err child_receive(struct child *child, enum ipc_peer from, enum ipc_phase phase);
 /** Free what is detached and quiet. */
 void child_sweep(struct monitor *monitor);
@@ -233,8 +238,8 @@ MUST_CHECK enum err service_start_recorder(struct monitor *monitor);
 void service_tick(struct monitor *monitor, uint64_t now_us);
 
 /* signer_calls.c: ask; the answer arrives in connection.c or target.c */
-MUST_CHECK enum err signer_ask(struct monitor *monitor, struct connection *connection, enum signer_question question,
-                               uint32_t access, struct cursor body);
+MUST_CHECK enum err signer_ask(struct monitor *monitor, struct connection *connection,
+                               enum signer_question question, uint32_t access, struct cursor body);
 void signer_forget(struct monitor *monitor, uint32_t connection);
 void signer_message(struct monitor *monitor, const struct ipc_message *message);
 void signer_lost(struct monitor *monitor);
@@ -246,14 +251,16 @@ void recorder_message(struct monitor *monitor, const struct ipc_message *message
 void recorder_lost(struct monitor *monitor);
 
 /* connection.c */
-void connection_open(struct monitor *monitor, int client_fd, const struct sockaddr_storage *peer, const char *from);
+void connection_open(struct monitor *monitor, int client_fd, const struct sockaddr_storage *peer,
+                     const char *from);
 struct connection *connection_find(struct monitor *monitor, uint32_t number);
 /** Say why to the engineer and end; the process is killed when it does not follow. */
 void connection_end(struct connection *connection, const char *sentence);
 /** The session process broke the protocol: it is killed at once. */
 void connection_violation(struct connection *connection, const char *what);
 /** Send to the session; a session that does not read is killed. */
-void connection_send(struct connection *connection, enum ipc_type type, uint32_t ref, struct cursor body, const int *fd);
+void connection_send(struct connection *connection, enum ipc_type type, uint32_t ref, struct cursor body,
+                     const int *fd);
 void connection_tick(struct connection *connection, uint64_t now_us);
 void connection_identified(struct connection *connection);
 void connection_free(struct connection *connection);
@@ -288,8 +295,10 @@ void target_done(struct access *access);
 
 /* policy_file.c */
 MUST_CHECK enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes);
-/** The keys of a person. @param ret_bytes OWNED, free(). @return ERR_NOT_FOUND and others of fd_read_trusted_file(). */
-MUST_CHECK enum err policy_file_keys(struct monitor *monitor, const char *person, uint8_t **ret_bytes, size_t *ret_len);
+/** The keys of a person. @param ret_bytes OWNED, free(). @return ERR_NOT_FOUND and others of
+ * fd_read_trusted_file(). */
+MUST_CHECK enum err policy_file_keys(struct monitor *monitor, const char *person, uint8_t **ret_bytes,
+                                     size_t *ret_len);
 
 /* listener.c */
 MUST_CHECK enum err listener_start(struct monitor *monitor, struct monitor_refusal *ret_why);

@@ -1,5 +1,6 @@
-/* What a connection may reach: policy first, then bastion-dial, then, once the account is known, the grant, the
- * certificate and the recording. No step can be skipped: each checks the state that only the one before it sets. */
+/* What a connection may reach: policy first, then bastion-dial, then, once the account is known, the grant,
+ * the certificate and the recording. No step can be skipped: each checks the state that only the one before
+ * it sets. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,7 +21,7 @@
 enum {
     US_PER_S = 1000000,
     DENIED = 0,
-    DENIED_FACTOR = 1, /* a fresher second factor would do: the session asks for it */
+    DENIED_FACTOR = 1,   /* a fresher second factor would do: the session asks for it */
     SESSION_GRACE_S = 5, /* the session process ends by itself at the limit; the monitor a little later */
 };
 
@@ -59,12 +60,14 @@ static void deny(struct access *access, const char *event, const char *code, con
     struct connection *connection = access->connection;
     report_access(access, event, EVENT_DENIED, code, sentence);
     char leaf[1024];
-    (void)snprintf(leaf, sizeof leaf, "denied session=%s person=%s from=%s host=%s port=%u account=%s code=%s policy=%s",
+    (void)snprintf(leaf, sizeof leaf,
+                   "denied session=%s person=%s from=%s host=%s port=%u account=%s code=%s policy=%s",
                    access->sid_text, connection->person, connection->from, access->host, access->port,
                    access->account[0] != 0 ? access->account : "-", code, connection->monitor->policy_hash);
     report_evidence(connection->monitor, "decision", leaf);
     char text[LIMIT_SENTENCE_BYTES];
-    (void)snprintf(text, sizeof text, "%.*s [%s]", (int)(sizeof text - POLICY_CODE_BYTES - 4), sentence, code);
+    (void)snprintf(text, sizeof text, "%.*s [%s]", (int)(sizeof text - POLICY_CODE_BYTES - 4), sentence,
+                   code);
     send_denied(access, DENIED, text);
 }
 
@@ -123,9 +126,9 @@ static void send_ready(struct access *access, int target_fd)
     struct policy_target target;
     struct keys_host_keys *keys = calloc(1, sizeof *keys);
     uint8_t *body = malloc(IPC_BODY_MAX);
-    enum err err = keys == NULL || body == NULL
-                       ? ERR_MEMORY
-                       : policy_target(access->connection->monitor->policy, access->host, access->port, &target);
+    enum err err = keys == NULL || body == NULL ? ERR_MEMORY
+                                                : policy_target(access->connection->monitor->policy,
+                                                                access->host, access->port, &target);
     if (err == ERR_NONE) {
         err = collect_host_keys(access, target.known_hosts, keys);
     }
@@ -145,8 +148,10 @@ static void send_ready(struct access *access, int target_fd)
     } else {
         char sentence[LIMIT_SENTENCE_BYTES];
         (void)snprintf(sentence, sizeof sentence,
-                       "the bastion knows no host key of %s (%s), and it never trusts a first contact; ask your operators",
-                       access->host, err == ERR_NOT_FOUND ? "no line in its known_hosts file" : err_text(err));
+                       "the bastion knows no host key of %s (%s), and it never trusts a first contact; ask "
+                       "your operators",
+                       access->host,
+                       err == ERR_NOT_FOUND ? "no line in its known_hosts file" : err_text(err));
         deny(access, "target.no_host_key", "D-HOST-KEY", sentence);
         target_done(access);
     }
@@ -182,8 +187,8 @@ static enum err read_dialled(struct access *access, struct ipc_message *message)
 
 static enum err read_dial_failed(struct access *access, struct cursor body)
 {
-    static const char *const CODES[] = {"D-DIAL", "D-DIAL-NAME", "D-DIAL-ADDRESS", "D-DIAL-REFUSED", "D-DIAL-TIMEOUT",
-                                        "D-DIAL"};
+    static const char *const CODES[] = {"D-DIAL",         "D-DIAL-NAME",    "D-DIAL-ADDRESS",
+                                        "D-DIAL-REFUSED", "D-DIAL-TIMEOUT", "D-DIAL"};
     uint8_t reason = 0;
     char sentence[LIMIT_SENTENCE_BYTES];
     TRY(cursor_u8(&body, &reason));
@@ -204,7 +209,8 @@ static void dial_ready(void *owner, struct child *child)
         return;
     }
     if (err == ERR_NONE) {
-        err = message->type == IPC_DIAL_DONE ? read_dialled(access, message) : read_dial_failed(access, message->body);
+        err = message->type == IPC_DIAL_DONE ? read_dialled(access, message)
+                                             : read_dial_failed(access, message->body);
         ipc_message_done(message);
     }
     if (err != ERR_NONE) {
@@ -218,7 +224,8 @@ static void dial_exited(void *owner, struct child *child, bool is_clean, const c
     (void)is_clean;
     struct access *access = owner;
     char sentence[LIMIT_SENTENCE_BYTES];
-    (void)snprintf(sentence, sizeof sentence, "the bastion could not connect to %s: bastion-dial %s", access->host, how);
+    (void)snprintf(sentence, sizeof sentence, "the bastion could not connect to %s: bastion-dial %s",
+                   access->host, how);
     deny(access, "target.not_reached", "D-DIAL", sentence);
     target_done(access);
 }
@@ -229,8 +236,11 @@ static enum err start_dial(struct access *access, const struct policy_target *ta
     char uid[24];
     (void)snprintf(uid, sizeof uid, "%u", monitor->config.uids.dial);
     char *argv[] = {"bastion-dial", "--uid", uid, "--gid", uid, NULL};
-    struct child_start start = {
-        .program = "bastion-dial", .argv = argv, .owner = access, .on_message = dial_ready, .on_exit = dial_exited};
+    struct child_start start = {.program = "bastion-dial",
+                                .argv = argv,
+                                .owner = access,
+                                .on_message = dial_ready,
+                                .on_exit = dial_exited};
     uint8_t body[16384];
     struct writer out = writer_of(body, sizeof body);
     writer_text(&out, access->host);
@@ -263,7 +273,8 @@ static void begin_access(struct access *access)
     }
     struct monitor *monitor = access->connection->monitor;
     if (monitor->is_evidence_lost || monitor->recordings.service.state != SERVICE_READY) {
-        deny(access, "target.denied", "D-RECORDER", "the bastion cannot record right now: no record, no session");
+        deny(access, "target.denied", "D-RECORDER",
+             "the bastion cannot record right now: no record, no session");
         target_done(access);
         return;
     }
@@ -274,7 +285,8 @@ static void begin_access(struct access *access)
         err = start_dial(access, &target);
     }
     if (err != ERR_NONE) {
-        deny(access, "target.not_reached", "D-DIAL", "the bastion could not start to connect; tell your operators");
+        deny(access, "target.not_reached", "D-DIAL",
+             "the bastion could not start to connect; tell your operators");
         target_done(access);
     }
 }
@@ -325,7 +337,8 @@ static const char *certificate_source(const struct access *access, char text[sta
     if (config->source == CONFIG_SOURCE_NONE) {
         return "";
     }
-    return config->source == CONFIG_SOURCE_FIXED ? network_text(&config->source_address, text) : access->local_address;
+    return config->source == CONFIG_SOURCE_FIXED ? network_text(&config->source_address, text)
+                                                 : access->local_address;
 }
 
 static enum err ask_certificate(struct access *access, struct cursor public_key)
@@ -334,7 +347,8 @@ static enum err ask_certificate(struct access *access, struct cursor public_key)
     struct monitor *monitor = connection->monitor;
     char key_id[256];
     char source[NETWORK_TEXT_BYTES];
-    (void)snprintf(key_id, sizeof key_id, "sid=%s;user=%s;src=%s", access->sid_text, connection->person, connection->from);
+    (void)snprintf(key_id, sizeof key_id, "sid=%s;user=%s;src=%s", access->sid_text, connection->person,
+                   connection->from);
     uint64_t now_s = (uint64_t)clock_wall_s();
     uint8_t body[LIMIT_KEY_BLOB_BYTES];
     struct writer out = writer_of(body, sizeof body);
@@ -346,7 +360,8 @@ static enum err ask_certificate(struct access *access, struct cursor public_key)
     writer_u64be(&out, now_s + MONITOR_CERTIFICATE_AFTER_S);
     writer_text(&out, certificate_source(access, source));
     writer_text(&out, "");
-    /* permit-pty even where only commands are allowed: `ssh -t host command` is a command. The rest is the gate's. */
+    /* permit-pty even where only commands are allowed: `ssh -t host command` is a command. The rest is the
+     * gate's. */
     writer_u8(&out, 1);
     writer_text(&out, "permit-pty");
     struct cursor bytes;
@@ -447,9 +462,9 @@ static void grant(struct access *access, const struct policy_decision *decision,
     const struct connection *connection = access->connection;
     char leaf[1024];
     (void)snprintf(leaf, sizeof leaf,
-                   "allowed session=%s person=%s from=%s host=%s port=%u account=%s rule=%s policy=%s", access->sid_text,
-                   connection->person, connection->from, access->host, access->port, access->account, access->rule,
-                   connection->monitor->policy_hash);
+                   "allowed session=%s person=%s from=%s host=%s port=%u account=%s rule=%s policy=%s",
+                   access->sid_text, connection->person, connection->from, access->host, access->port,
+                   access->account, access->rule, connection->monitor->policy_hash);
     report_evidence(connection->monitor, "decision", leaf);
     if (open_recording(access) != ERR_NONE || ask_certificate(access, public_key) != ERR_NONE) {
         login_failed(access, "the bastion cannot record or sign right now; please try again in a moment");
@@ -472,7 +487,8 @@ enum err target_login(struct connection *connection, uint32_t ref, struct cursor
         deny(access, "target.denied", "D-ACCOUNT", "that is no name of an account");
         return ERR_NONE;
     }
-    (void)snprintf(access->account, sizeof access->account, "%.*s", (int)cursor_len(&account), (const char *)account.at);
+    (void)snprintf(access->account, sizeof access->account, "%.*s", (int)cursor_len(&account),
+                   (const char *)account.at);
     struct policy_decision decision;
     decide(access, &decision);
     (void)snprintf(access->rule, sizeof access->rule, "%s", decision.rule);
@@ -509,8 +525,10 @@ void target_tick(struct access *access, uint64_t now_us)
         return;
     }
     uint64_t limit_us = ((uint64_t)access->session_limit_s + SESSION_GRACE_S) * US_PER_S;
-    if (access->state == ACCESS_GRANTED && access->session_limit_s > 0 && now_us - access->granted_us >= limit_us) {
-        report_access(access, "session.limit", EVENT_DENIED, "D-LIMIT", "the session process did not end at its limit");
+    if (access->state == ACCESS_GRANTED && access->session_limit_s > 0 &&
+        now_us - access->granted_us >= limit_us) {
+        report_access(access, "session.limit", EVENT_DENIED, "D-LIMIT",
+                      "the session process did not end at its limit");
         connection_end(access->connection, "this session has reached its longest allowed time [D-LIMIT]");
     }
 }

@@ -43,7 +43,8 @@ enum err access_open(struct session *session, const struct outer_open *open)
 {
     struct access *access = calloc(1, sizeof *access);
     if (access == NULL) {
-        return outer_refuse(session->outer, open->channel, RELAY_RESOURCE_SHORTAGE, "the bastion has no memory left");
+        return outer_refuse(session->outer, open->channel, RELAY_RESOURCE_SHORTAGE,
+                            "the bastion has no memory left");
     }
     access->session = session;
     access->ref = ++session->next_ref;
@@ -168,7 +169,8 @@ enum err access_granted(struct access *access, struct ipc_message *message)
         err = engine_login(access->target, certificate);
     }
     if (err != ERR_NONE) {
-        access_refuse_login(access, "the bastion could not log in at the target; tell your operators [D-LOGIN]");
+        access_refuse_login(access,
+                            "the bastion could not log in at the target; tell your operators [D-LOGIN]");
     }
     access_check_failure(access);
     return ERR_NONE;
@@ -194,7 +196,8 @@ static void arm_limit(struct access *access, uint64_t now_us)
     if (delay_us == UINT64_MAX) {
         return;
     }
-    if (loop_timer(access->session->loop, &access->limit_op, delay_us / US_PER_MS + 1, limit_passed) != ERR_NONE) {
+    if (loop_timer(access->session->loop, &access->limit_op, delay_us / US_PER_MS + 1, limit_passed) !=
+        ERR_NONE) {
         access_end(access, "the bastion cannot keep the time of this session", "no timer");
     }
 }
@@ -261,7 +264,8 @@ static void record_end(struct access *access, const char *reason)
     writer_text(&out, reason);
     struct cursor body;
     if (access->recorder.fd >= 0 && writer_done(&out, &body) == ERR_NONE &&
-        recorder_add(&access->recorder, RECORD_END, RECORD_WHOLE_ACCESS, body, cursor_of(NULL, 0)) != ERR_NONE) {
+        recorder_add(&access->recorder, RECORD_END, RECORD_WHOLE_ACCESS, body, cursor_of(NULL, 0)) !=
+            ERR_NONE) {
         access->recorder.has_failed = true;
     }
 }
@@ -298,7 +302,8 @@ void access_end(struct access *access, const char *sentence, const char *reason)
         ignored = engine_disconnect(access->inner, DISCONNECT_BY_APPLICATION, text);
     }
     if (access->target != NULL) {
-        ignored = engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended");
+        ignored =
+            engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended");
     }
     (void)ignored;
     record_end(access, reason);
@@ -328,8 +333,8 @@ static void close_all(struct access *access)
 
 static bool is_quiet(const struct access *access)
 {
-    return !access->target_in.op.in_flight && !access->target_out.op.in_flight && !access->limit_op.in_flight &&
-           recorder_is_quiet(&access->recorder);
+    return !access->target_in.op.in_flight && !access->target_out.op.in_flight &&
+           !access->limit_op.in_flight && recorder_is_quiet(&access->recorder);
 }
 
 static void free_access(struct access *access)
@@ -345,7 +350,8 @@ static void free_access(struct access *access)
 
 /* ---- the turn ---- */
 
-/* What the inner connection made goes into the outer channel, as far as its window and our own output allow. */
+/* What the inner connection made goes into the outer channel, as far as its window and our own output allow.
+ */
 static void pump_to_client(struct access *access)
 {
     struct session *session = access->session;
@@ -372,9 +378,9 @@ static void give_window(struct access *access)
         return;
     }
     size_t waiting = queue_len(&access->target_out.writing);
-    bool is_target_slow = access->target != NULL && (engine_is_rekeying(access->target) ||
-                                                     waiting + queue_len(engine_output(access->target)) >
-                                                         SESSION_HIGH_WATER_BYTES);
+    bool is_target_slow = access->target != NULL &&
+                          (engine_is_rekeying(access->target) ||
+                           waiting + queue_len(engine_output(access->target)) > SESSION_HIGH_WATER_BYTES);
     if (is_target_slow || recorder_is_behind(&access->recorder)) {
         return;
     }
@@ -403,11 +409,13 @@ static void move_bytes(struct access *access)
 {
     bool is_recorded = recorder_flush(&access->recorder);
     if (access->recorder.has_failed) {
-        access_end(access, "this session ended because it can no longer be recorded: no record, no session [D-RECORDER]",
-                   "recorder lost");
+        access_end(
+            access,
+            "this session ended because it can no longer be recorded: no record, no session [D-RECORDER]",
+            "recorder lost");
     }
-    /* No record, no traffic: nothing leaves while a record of it waits. A lost recorder lets only the good-byes out,
-     * which are all that is made after it. */
+    /* No record, no traffic: nothing leaves while a record of it waits. A lost recorder lets only the
+     * good-byes out, which are all that is made after it. */
     if (is_recorded || access->recorder.fd < 0 || access->recorder.has_failed) {
         pump_to_client(access);
         if (access->target != NULL) {
@@ -423,10 +431,12 @@ static void move_bytes(struct access *access)
 static bool is_drained(const struct access *access, uint64_t now_us)
 {
     bool is_late = now_us - access->closing_us >= CLOSING_US;
-    bool has_recorded = access->recorder.fd < 0 || access->recorder.has_failed || queue_len(&access->recorder.records) == 0;
+    bool has_recorded =
+        access->recorder.fd < 0 || access->recorder.has_failed || queue_len(&access->recorder.records) == 0;
     bool has_told = access->inner == NULL || access->is_channel_gone || access->session->is_client_gone ||
                     queue_len(engine_output(access->inner)) == 0;
-    bool has_left = access->target == NULL || sender_is_idle(&access->target_out, engine_output(access->target));
+    bool has_left =
+        access->target == NULL || sender_is_idle(&access->target_out, engine_output(access->target));
     return is_late || (has_recorded && has_told && has_left);
 }
 

@@ -1,5 +1,5 @@
-/* The two SSH connections of an access: the inner one, in which the bastion stands for the target, and the one to the
- * target itself. */
+/* The two SSH connections of an access: the inner one, in which the bastion stands for the target, and the
+ * one to the target itself. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +14,15 @@ enum { FIRST_CONNECTION_TYPE = 80 };
 
 /* ---- the gate between them ---- */
 
-static enum err gate_send(void *owner, enum gate_side to, uint8_t type, struct cursor head, struct cursor body)
+static enum err gate_send(void *owner, enum gate_side to, uint8_t type, struct cursor head,
+                          struct cursor body)
 {
     struct access *access = owner;
     return engine_send_parts(to == GATE_CLIENT ? access->inner : access->target, type, head, body);
 }
 
-static enum err gate_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head, struct cursor body)
+static enum err gate_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head,
+                            struct cursor body)
 {
     struct access *access = owner;
     if (kind == RECORD_REFUSED) {
@@ -124,13 +126,14 @@ static const struct userauth_events INNER_AUTH_EVENTS = {.send = inner_auth_send
 
 enum err access_start_inner(struct access *access)
 {
-    struct engine_config config = {.role = ENGINE_SERVER,
-                                   .host_public_blob = keys_blob_peek(&access->session->inner_blob),
-                                   /* It rides inside the outer connection: the cheapest safe cipher first. */
-                                   .ciphers = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com",
-                                   .rekey_bytes = SESSION_REKEY_BYTES,
-                                   .rekey_seconds = SESSION_REKEY_S,
-                                   .output_limit_bytes = SESSION_OUTPUT_LIMIT_BYTES};
+    struct engine_config config = {
+        .role = ENGINE_SERVER,
+        .host_public_blob = keys_blob_peek(&access->session->inner_blob),
+        /* It rides inside the outer connection: the cheapest safe cipher first. */
+        .ciphers = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com",
+        .rekey_bytes = SESSION_REKEY_BYTES,
+        .rekey_seconds = SESSION_REKEY_S,
+        .output_limit_bytes = SESSION_OUTPUT_LIMIT_BYTES};
     userauth_init(&access->auth, USERAUTH_INNER, &INNER_AUTH_EVENTS, access);
     TRY(engine_new(&config, &INNER_EVENTS, access, &access->inner));
     return engine_start(access->inner);
@@ -162,7 +165,8 @@ static enum err target_host_key(void *owner, struct cursor key_blob)
     }
     char sentence[LIMIT_SENTENCE_BYTES];
     (void)snprintf(sentence, sizeof sentence,
-                   "%s showed a host key that the bastion does not know (%s); somebody may be in between, or it was set up "
+                   "%s showed a host key that the bastion does not know (%s); somebody may be in between, or "
+                   "it was set up "
                    "anew: tell your operators [D-HOST-KEY]",
                    access->host, access->host_key_fingerprint);
     session_note(access->session, access->ref, "host_key_changed", sentence);
@@ -186,7 +190,8 @@ static enum err record_login(struct access *access)
     writer_text(&out, access->host_key_fingerprint);
     struct cursor body;
     TRY(writer_done(&out, &body));
-    return recorder_add(&access->recorder, RECORD_TARGET_LOGIN, RECORD_WHOLE_ACCESS, body, cursor_of(NULL, 0));
+    return recorder_add(&access->recorder, RECORD_TARGET_LOGIN, RECORD_WHOLE_ACCESS, body,
+                        cursor_of(NULL, 0));
 }
 
 static enum err open_gate(struct access *access)
@@ -212,10 +217,11 @@ static void target_login_done(void *owner, enum err result)
         return;
     }
     char sentence[LIMIT_SENTENCE_BYTES];
-    (void)snprintf(sentence, sizeof sentence,
-                   "%s does not let %s in: its sshd refused the bastion's certificate (no such account, or its "
-                   "TrustedUserCAKeys lacks the bastion's user CA) [D-LOGIN]",
-                   access->host, access->auth.user);
+    (void)snprintf(
+        sentence, sizeof sentence,
+        "%s does not let %s in: its sshd refused the bastion's certificate (no such account, or its "
+        "TrustedUserCAKeys lacks the bastion's user CA) [D-LOGIN]",
+        access->host, access->auth.user);
     session_note(access->session, access->ref, "login_refused", sentence);
     access_refuse_login(access, sentence);
 }
@@ -226,7 +232,8 @@ static const struct engine_events TARGET_EVENTS = {
 static void target_gone(struct access *access, enum err err)
 {
     if (access->state == ACCESS_OPEN) {
-        access_end(access, "the target closed the connection", err == ERR_CLOSED ? "target closed" : "target lost");
+        access_end(access, "the target closed the connection",
+                   err == ERR_CLOSED ? "target closed" : "target lost");
         return;
     }
     char sentence[LIMIT_SENTENCE_BYTES];

@@ -193,8 +193,12 @@ static enum err window(void *owner, unsigned channel)
     return ERR_NONE;
 }
 
-const struct outer_calls CLIENT_OUTER_CALLS = {
-    .send = outer_send_packet, .opened = opened, .data = data, .eof = eof, .closed = closed, .window = window};
+const struct outer_calls CLIENT_OUTER_CALLS = {.send = outer_send_packet,
+                                               .opened = opened,
+                                               .data = data,
+                                               .eof = eof,
+                                               .closed = closed,
+                                               .window = window};
 
 /* ---- bytes ---- */
 
@@ -206,7 +210,8 @@ static void explain_end(struct session *session, enum err err)
         session_end(session, NULL);
         return;
     }
-    (void)snprintf(text, sizeof text, "%s: %s", violation == NULL ? "outer connection" : violation, err_text(err));
+    (void)snprintf(text, sizeof text, "%s: %s", violation == NULL ? "outer connection" : violation,
+                   err_text(err));
     session_note(session, 0, "protocol", text);
     session_end(session, "protocol error; the bastion ended the connection [D-PROTOCOL]");
 }

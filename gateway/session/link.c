@@ -19,7 +19,8 @@ static enum err receive(struct session *session, struct ipc_message *message)
 {
     TRY(ipc_receive(session->channel_fd, message));
     enum ipc_phase phase = session->is_identified ? PHASE_OPEN : session->is_ready ? PHASE_FACTOR : PHASE_KEX;
-    /* The monitor's phase may be one step ahead of what we have heard, never behind: any phase of the row will do. */
+    /* The monitor's phase may be one step ahead of what we have heard, never behind: any phase of the row
+     * will do. */
     const struct ipc_row *row = ipc_row(message->type);
     if ((row->phases & (unsigned)phase) == 0) {
         phase = (row->phases & PHASE_KEX) != 0 ? PHASE_KEX : PHASE_OPEN;
@@ -50,7 +51,8 @@ enum err link_start(struct session *session)
 {
     TRY(ipc_wait(session->channel_fd, START_WAIT_MS));
     TRY(receive(session, &session->message));
-    enum err err = session->message.type == IPC_SESSION_START ? read_start(session, session->message.body) : ERR_STATE;
+    enum err err =
+        session->message.type == IPC_SESSION_START ? read_start(session, session->message.body) : ERR_STATE;
     ipc_message_done(&session->message);
     return err;
 }

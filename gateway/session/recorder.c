@@ -1,5 +1,5 @@
-/* The stream to the recorder. What an access sends on leaves this process only after its records have left it: the
- * turn flushes the records first, and writes to the peers only when none waits. */
+/* The stream to the recorder. What an access sends on leaves this process only after its records have left
+ * it: the turn flushes the records first, and writes to the peers only when none waits. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +25,8 @@ static void read_acks(struct recorder_stream *stream, struct cursor bytes)
         stream->partial_bytes = 0;
         struct cursor whole = cursor_of(stream->partial, sizeof stream->partial);
         uint64_t durable = 0;
-        if (cursor_u64be(&whole, &durable) != ERR_NONE || durable < stream->durable_bytes || durable > stream->sent_bytes) {
+        if (cursor_u64be(&whole, &durable) != ERR_NONE || durable < stream->durable_bytes ||
+            durable > stream->sent_bytes) {
             stream->has_failed = true;
             return;
         }

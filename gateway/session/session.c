@@ -36,7 +36,8 @@ static void end_accesses(struct session *session, const char *sentence)
     }
 }
 
-/* The engineer has not been identified by SSH's own means yet: a banner is the only thing that clients show. */
+/* The engineer has not been identified by SSH's own means yet: a banner is the only thing that clients show.
+ */
 static void say_before_login(struct session *session, const char *sentence)
 {
     enum { SSH_USERAUTH_BANNER = 53 };

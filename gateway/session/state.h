@@ -15,13 +15,14 @@
 #include "session/session.h"
 
 enum {
-    SESSION_SIGN_WAIT_MS = 10000, /* the signer answers in a millisecond; after this it is lost */
-    SESSION_LINGER_MS = 3000,     /* to write what waits when the connection ends */
-    SESSION_STASH_MAX = 16,       /* messages that came while a signature was awaited */
-    SESSION_HIGH_WATER_BYTES = 512 * 1024,  /* stop reading the other side above this ... */
-    SESSION_OUTPUT_LIMIT_BYTES = 8 * 1024 * 1024, /* ... which keeps every output below this, whatever is under way */
+    SESSION_SIGN_WAIT_MS = 10000,          /* the signer answers in a millisecond; after this it is lost */
+    SESSION_LINGER_MS = 3000,              /* to write what waits when the connection ends */
+    SESSION_STASH_MAX = 16,                /* messages that came while a signature was awaited */
+    SESSION_HIGH_WATER_BYTES = 512 * 1024, /* stop reading the other side above this ... */
+    SESSION_OUTPUT_LIMIT_BYTES =
+        8 * 1024 * 1024, /* ... which keeps every output below this, whatever is under way */
     SESSION_RECORDS_LIMIT_BYTES = 8 * 1024 * 1024,
-    SESSION_REKEY_S = 3600,       /* RFC 4253 section 9 */
+    SESSION_REKEY_S = 3600, /* RFC 4253 section 9 */
     SESSION_CLIENT_SOURCE_BYTES = LIMIT_ADDRESS_BYTES,
 };
 #define SESSION_REKEY_BYTES (UINT64_C(1) << 30) /* RFC 4253 section 9 */
@@ -56,8 +57,8 @@ struct recorder_stream {
 };
 void recorder_init(struct recorder_stream *stream, struct session *session, int fd);
 void recorder_done(struct recorder_stream *stream);
-MUST_CHECK enum err recorder_add(struct recorder_stream *stream, uint8_t kind, uint32_t channel, struct cursor head,
-                                 struct cursor body);
+MUST_CHECK enum err recorder_add(struct recorder_stream *stream, uint8_t kind, uint32_t channel,
+                                 struct cursor head, struct cursor body);
 /** Hand over what waits. @return true when nothing waits any more: what was recorded may go on. */
 bool recorder_flush(struct recorder_stream *stream);
 /** The recorder is too far behind: stop reading. */
@@ -80,10 +81,10 @@ struct access {
     uint32_t ref; /* towards the monitor */
     unsigned channel;
     enum access_state state;
-    bool is_channel_open;  /* the outer channel is confirmed and not closed */
-    bool is_channel_gone;  /* the client has closed it: its number may belong to another access */
-    bool is_login_asked;   /* TARGET_LOGIN is under way */
-    bool has_user_asked;   /* the engineer's client waits for the answer to its first request */
+    bool is_channel_open; /* the outer channel is confirmed and not closed */
+    bool is_channel_gone; /* the client has closed it: its number may belong to another access */
+    bool is_login_asked;  /* TARGET_LOGIN is under way */
+    bool has_user_asked;  /* the engineer's client waits for the answer to its first request */
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
     struct engine *inner, *target; /* OWNED */
@@ -142,7 +143,8 @@ void session_note(struct session *session, uint32_t ref, const char *code, const
 MUST_CHECK enum err link_start(struct session *session);
 MUST_CHECK enum err link_send(struct session *session, enum ipc_type type, uint32_t ref, struct cursor body);
 /** Have a hash signed and wait for it. @param which  0: the bastion's host key; 1: the inner key */
-MUST_CHECK enum err link_sign(struct session *session, uint8_t which, struct cursor hash, struct writer *ret_signature);
+MUST_CHECK enum err link_sign(struct session *session, uint8_t which, struct cursor hash,
+                              struct writer *ret_signature);
 MUST_CHECK enum err link_watch(struct session *session);
 void link_handle_stash(struct session *session);
 void link_done(struct session *session);
@@ -164,7 +166,8 @@ MUST_CHECK enum err access_ready(struct access *access, struct ipc_message *mess
 MUST_CHECK enum err access_granted(struct access *access, struct ipc_message *message);
 /** Bytes of the inner connection from the client. */
 void access_data(struct access *access, struct cursor bytes);
-/** End in good order. @param sentence  for the engineer; NULL: nobody is there to read it. @param reason  recorded */
+/** End in good order. @param sentence  for the engineer; NULL: nobody is there to read it. @param reason
+ * recorded */
 void access_end(struct access *access, const char *sentence, const char *reason);
 /** Write, pause and resume; frees what is over. */
 void access_turn(struct session *session);

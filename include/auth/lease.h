@@ -1,5 +1,6 @@
-/* A passed second factor is good for (person, key, source address) for as long as a rule allows, so that ansible, an
- * editor or a fan-out of logins does not ask again. Leases live in memory only: a restart asks again. */
+/* A passed second factor is good for (person, key, source address) for as long as a rule allows, so that
+ * ansible, an editor or a fan-out of logins does not ask again. Leases live in memory only: a restart asks
+ * again. */
 #ifndef AUTH_LEASE_H
 #define AUTH_LEASE_H
 
@@ -23,11 +24,13 @@ struct lease_table {
 
 void lease_done(struct lease_table *table);
 /** Remember a passed factor; when the table is full the oldest lease goes. @return ERR_MEMORY. */
-MUST_CHECK enum err lease_pass(struct lease_table *table, const char *person, const uint8_t key_sha256[LEASE_KEY_BYTES],
-                               const char *source, uint64_t now_us);
+MUST_CHECK enum err lease_pass(struct lease_table *table, const char *person,
+                               const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source,
+                               uint64_t now_us);
 /** @return false when there is none; else its age. */
-bool lease_age_s(const struct lease_table *table, const char *person, const uint8_t key_sha256[LEASE_KEY_BYTES],
-                 const char *source, uint64_t now_us, uint64_t *ret_age_s);
+bool lease_age_s(const struct lease_table *table, const char *person,
+                 const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t now_us,
+                 uint64_t *ret_age_s);
 /** Forget all leases of a person, or those older than `max_age_s` when `person` is NULL. */
 void lease_drop(struct lease_table *table, const char *person, uint64_t now_us, uint64_t max_age_s);
 

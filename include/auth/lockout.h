@@ -1,6 +1,7 @@
-/* Wrong second factors are counted per person, across connections, sources and restarts: after five in a row the
- * person is locked for 15 minutes, then twice as long each time, up to a day. A right factor clears the count.
- * File format (docs/operations.md): a line per person, "NAME FAILURES LOCKED_UNTIL", the time in seconds since 1970. */
+/* Wrong second factors are counted per person, across connections, sources and restarts: after five in a row
+ * the person is locked for 15 minutes, then twice as long each time, up to a day. A right factor clears the
+ * count. File format (docs/operations.md): a line per person, "NAME FAILURES LOCKED_UNTIL", the time in
+ * seconds since 1970. */
 #ifndef AUTH_LOCKOUT_H
 #define AUTH_LOCKOUT_H
 
@@ -11,7 +12,8 @@ enum {
     LOCKOUT_FAILURES = 5,
     LOCKOUT_FIRST_S = 15 * 60,
     LOCKOUT_LONGEST_S = 24 * 3600,
-    LOCKOUT_COUNT_MAX = 16384, /* only holders of a listed key reach the factor, so people, not attackers, fill it */
+    LOCKOUT_COUNT_MAX =
+        16384, /* only holders of a listed key reach the factor, so people, not attackers, fill it */
 };
 
 struct lockout {
@@ -27,7 +29,8 @@ struct lockout_table {
 };
 
 void lockout_done(struct lockout_table *table);
-/** Read the file's bytes into an empty table. @return ERR_MALFORMED: the file was not written by us; ERR_TOO_LARGE. */
+/** Read the file's bytes into an empty table. @return ERR_MALFORMED: the file was not written by us;
+ * ERR_TOO_LARGE. */
 MUST_CHECK enum err lockout_read(struct lockout_table *table, struct cursor file);
 /** The whole table as the file's bytes; OWNED by the caller, free(). @return ERR_MEMORY. */
 MUST_CHECK enum err lockout_write(const struct lockout_table *table, char **ret_text, size_t *ret_len_bytes);

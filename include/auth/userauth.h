@@ -1,10 +1,10 @@
-/* The server side of user authentication (RFC 4252, RFC 4256) as a value: packets 50 and 61 in, packets 51, 53, 60
- * out. It decides nothing: every proof is asked of the monitor, one question at a time.
+/* The server side of user authentication (RFC 4252, RFC 4256) as a value: packets 50 and 61 in, packets 51,
+ * 53, 60 out. It decides nothing: every proof is asked of the monitor, one question at a time.
  *
- * Two kinds. OUTER: the engineer towards the bastion: publickey, then keyboard-interactive for the second factor.
- * INNER: the engineer towards the target that the bastion stands for: the outer connection is proven already, so the
- * first request, whatever its method, asks only whether this account may be used (a hardware key is touched once);
- * keyboard-interactive is offered when the policy wants a fresher factor. */
+ * Two kinds. OUTER: the engineer towards the bastion: publickey, then keyboard-interactive for the second
+ * factor. INNER: the engineer towards the target that the bastion stands for: the outer connection is proven
+ * already, so the first request, whatever its method, asks only whether this account may be used (a hardware
+ * key is touched once); keyboard-interactive is offered when the policy wants a fresher factor. */
 #ifndef AUTH_USERAUTH_H
 #define AUTH_USERAUTH_H
 
@@ -69,13 +69,15 @@ struct userauth {
     bool has_empty_prompt; /* a prompt with nothing to answer is out (a message shown by the factor) */
 };
 
-void userauth_init(struct userauth *auth, enum userauth_kind kind, const struct userauth_events *events, void *owner);
+void userauth_init(struct userauth *auth, enum userauth_kind kind, const struct userauth_events *events,
+                   void *owner);
 void userauth_done(struct userauth *auth);
 /** A packet of the client, 50 to 79. @return ERR_MALFORMED, ERR_STATE, ERR_TOO_LARGE: end the connection. */
 MUST_CHECK enum err userauth_packet(struct userauth *auth, uint8_t type, struct cursor payload);
 /** The answer to `ask`, and the end of a factor.
  *  @param sentence  shown to the engineer (packet 53); "" for none */
-MUST_CHECK enum err userauth_answer(struct userauth *auth, enum userauth_verdict verdict, const char *sentence);
+MUST_CHECK enum err userauth_answer(struct userauth *auth, enum userauth_verdict verdict,
+                                    const char *sentence);
 /** The factor wants something. @param style 0 hidden, 1 echoed, 2 information, 3 error. */
 MUST_CHECK enum err userauth_factor_prompt(struct userauth *auth, uint8_t style, const char *text);
 /** A failed factor that may be tried again: keyboard-interactive is offered once more. */

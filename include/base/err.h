@@ -26,12 +26,12 @@ enum err {
 const char *err_text(enum err err);
 
 /** Return the error of `call` to the caller, if it has one. */
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        enum err try_ = (call);                                                                    \
-        if (try_ != ERR_NONE) {                                                                    \
-            return try_;                                                                           \
-        }                                                                                          \
+#define TRY(call)                                                                                            \
+    do {                                                                                                     \
+        enum err try_ = (call);                                                                              \
+        if (try_ != ERR_NONE) {                                                                              \
+            return try_;                                                                                     \
+        }                                                                                                    \
     } while (0)
 
 #endif

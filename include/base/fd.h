@@ -16,12 +16,14 @@ int fd_take(int *fd);
  *  is no symbolic link.
  *  @param dir_fd     folder that `name` is relative to, or AT_FDCWD
  *  @param ret_bytes  OWNED by the caller, free(); a NUL follows the last byte
- *  @return ERR_NOT_FOUND; ERR_DENIED for wrong owner, mode or kind; ERR_TOO_LARGE over `max_bytes`; ERR_SYSTEM. */
-MUST_CHECK enum err fd_read_trusted_file(int dir_fd, const char *name, size_t max_bytes,
-                                         uint8_t **ret_bytes, size_t *ret_len_bytes);
+ *  @return ERR_NOT_FOUND; ERR_DENIED for wrong owner, mode or kind; ERR_TOO_LARGE over `max_bytes`;
+ * ERR_SYSTEM. */
+MUST_CHECK enum err fd_read_trusted_file(int dir_fd, const char *name, size_t max_bytes, uint8_t **ret_bytes,
+                                         size_t *ret_len_bytes);
 /** As fd_read_trusted_file(), for a file that nobody else may even read: mode 0600 or less.
  *  @return as above; ERR_DENIED also when group or others have any right. */
-MUST_CHECK enum err fd_read_secret_file(int dir_fd, const char *name, size_t max_bytes, struct secret *ret_bytes);
+MUST_CHECK enum err fd_read_secret_file(int dir_fd, const char *name, size_t max_bytes,
+                                        struct secret *ret_bytes);
 /** Write all of `bytes`. @return ERR_SYSTEM. */
 MUST_CHECK enum err fd_write_all(int fd, struct cursor bytes);
 /** Replace file `name` by one with `bytes`: temporary file, fsync, rename, fsync of the folder.

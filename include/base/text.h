@@ -24,7 +24,8 @@ bool text_is_account(struct cursor name);
 /** One UTF-8 sequence at the front of `in` (RFC 3629 section 4).
  *  @return its length, 1 to 4; 0 when there is no valid one, then `ret_point` is unchanged. */
 size_t text_utf8(struct cursor in, uint32_t *ret_point);
-/** Copy for people to read: control bytes, invalid UTF-8 and U+2028/9 are shown as "?"; cut to size with "...". */
+/** Copy for people to read: control bytes, invalid UTF-8 and U+2028/9 are shown as "?"; cut to size with
+ * "...". */
 void text_printable(struct cursor bytes, char *ret_text, size_t size_bytes);
 
 #endif

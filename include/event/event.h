@@ -1,5 +1,5 @@
-/* What operators and their SIEM read: one event, one line of JSON, one write. Every value is encoded by the JSON
- * library, so that nothing a peer sends can forge a line. docs/operations.md lists the events. */
+/* What operators and their SIEM read: one event, one line of JSON, one write. Every value is encoded by the
+ * JSON library, so that nothing a peer sends can forge a line. docs/operations.md lists the events. */
 #ifndef EVENT_EVENT_H
 #define EVENT_EVENT_H
 
@@ -13,15 +13,18 @@ enum event_outcome { EVENT_SUCCESS, EVENT_DENIED, EVENT_FAILURE };
 /** One field; a field whose text is NULL is left out. */
 struct event_field {
     const char *key;
-    const char *text;    /* borrowed; bytes that are no UTF-8 are shown as "?" */
-    uint64_t number;     /* used when `is_number` */
+    const char *text; /* borrowed; bytes that are no UTF-8 are shown as "?" */
+    uint64_t number;  /* used when `is_number` */
     bool is_number;
 };
-#define EVENT_NUMBER(key_, number_) {.key = (key_), .number = (number_), .is_number = true}
+#define EVENT_NUMBER(key_, number_)                                                                          \
+    {                                                                                                        \
+        .key = (key_), .number = (number_), .is_number = true                                                \
+    }
 
 struct event_log {
-    int fd;          /* OWNED; -1: no file */
-    uint64_t count;  /* lines written since start: "seq" shows gaps */
+    int fd;         /* OWNED; -1: no file */
+    uint64_t count; /* lines written since start: "seq" shows gaps */
     char host[64];
 };
 

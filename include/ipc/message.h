@@ -59,9 +59,9 @@ struct ipc_ledger {
     uint16_t counts[IPC_TYPE_COUNT];
 };
 /** Hold one received message against its row and count it.
- *  @return ERR_MALFORMED for an unknown type or wrong number of descriptors; ERR_TOO_LARGE; ERR_STATE for a wrong
- *          sender, receiver, phase or count. Any error means: end the sender. */
-MUST_CHECK enum err ipc_check(struct ipc_ledger *ledger, const struct ipc_message *message, enum ipc_peer from,
-                              enum ipc_peer to, enum ipc_phase phase);
+ *  @return ERR_MALFORMED for an unknown type or wrong number of descriptors; ERR_TOO_LARGE; ERR_STATE for a
+ * wrong sender, receiver, phase or count. Any error means: end the sender. */
+MUST_CHECK enum err ipc_check(struct ipc_ledger *ledger, const struct ipc_message *message,
+                              enum ipc_peer from, enum ipc_peer to, enum ipc_phase phase);
 
 #endif

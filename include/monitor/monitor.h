@@ -1,5 +1,6 @@
-/* The monitor: it owns the listening sockets, the policy, the state of every connection, the leases and lock-outs, and
- * the processes that do what it must not do itself. It parses no SSH, DNS or database bytes and holds no private key. */
+/* The monitor: it owns the listening sockets, the policy, the state of every connection, the leases and
+ * lock-outs, and the processes that do what it must not do itself. It parses no SSH, DNS or database bytes
+ * and holds no private key. */
 #ifndef MONITOR_MONITOR_H
 #define MONITOR_MONITOR_H
 
@@ -18,8 +19,8 @@ struct monitor_refusal {
  *  @param config_path   for reloads and messages
  *  @param libexec_dir   absolute; the folder of the other programs
  *  @return any error, with the refusal filled in. */
-MUST_CHECK enum err monitor_start(const struct gateway_config *config, const char *libexec_dir, struct monitor **ret,
-                                  struct monitor_refusal *ret_why);
+MUST_CHECK enum err monitor_start(const struct gateway_config *config, const char *libexec_dir,
+                                  struct monitor **ret, struct monitor_refusal *ret_why);
 /** Serve until SIGTERM or SIGINT. SIGHUP reads the policy again and reopens the events file. */
 MUST_CHECK enum err monitor_run(struct monitor *monitor);
 /** End all connections and services; waits at most a few seconds for the recorder to seal. */

@@ -16,13 +16,15 @@ enum { CLIENT_FD = IPC_CHANNEL_FD + 1, FIRST_NAMESPACE_FD, EXIT_USAGE = 2, EXIT_
 
 static const char HELP[] =
     "Usage: bastion-session --uid N --gid N\n"
-    "Serves one engineer connection of the SSH bastion. Started by bastiond, which gives it its descriptors:\n"
+    "Serves one engineer connection of the SSH bastion. Started by bastiond, which gives it its "
+    "descriptors:\n"
     "3 the monitor, 4 the client, 5 to 8 the namespaces of the empty room. Of no use by hand.\n"
     "\n"
     "      --help     this text\n"
     "      --version  the version\n"
     "\n"
-    "Exit status: 0 the connection is over; 1 it failed; 2 wrong usage; 78 a part of the sandbox is missing.\n";
+    "Exit status: 0 the connection is over; 1 it failed; 2 wrong usage; 78 a part of the sandbox is "
+    "missing.\n";
 
 /* @return -1 to go on, else the exit status. */
 static int read_options(int argc, char **argv, struct sandbox_place *ret_place)
@@ -68,7 +70,8 @@ int main(int argc, char **argv)
     struct sandbox_refusal why = {{0}};
     struct loop_refusal loop_why = {{0}};
     struct loop *loop = NULL;
-    /* The self-test of the engine reads no input; it is done while files of the libraries can still be opened. */
+    /* The self-test of the engine reads no input; it is done while files of the libraries can still be
+     * opened. */
     crypto_start();
     if (engine_library_init() != ERR_NONE) {
         (void)fputs("bastion-session: the SSH engine's self-test failed\n", stderr);

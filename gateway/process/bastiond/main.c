@@ -127,7 +127,8 @@ int main(int argc, char **argv)
     }
     struct monitor_refusal why = {{0}};
     struct monitor *monitor = NULL;
-    if (!find_libexec(&config, libexec_dir) || monitor_start(&config, libexec_dir, &monitor, &why) != ERR_NONE) {
+    if (!find_libexec(&config, libexec_dir) ||
+        monitor_start(&config, libexec_dir, &monitor, &why) != ERR_NONE) {
         (void)fprintf(stderr, "bastiond: not started: %s\n",
                       why.sentence[0] != 0 ? why.sentence : "cannot find the folder of the other programs");
         return EXIT_CONFIG;

@@ -12,10 +12,10 @@ static void text_duration_rows(void **state)
         enum err err;
         uint64_t seconds;
     } ROWS[] = {
-        {"90s", ERR_NONE, 90},        {"15m", ERR_NONE, 900},    {"8h", ERR_NONE, 28800},
-        {"30d", ERR_NONE, 2592000},   {"0s", ERR_NONE, 0},       {"", ERR_MALFORMED, 0},
-        {"h", ERR_MALFORMED, 0},      {"5", ERR_MALFORMED, 0},   {"-5m", ERR_MALFORMED, 0},
-        {"1h30m", ERR_MALFORMED, 0},  {" 5m", ERR_MALFORMED, 0}, {"99999999999999999999s", ERR_TOO_LARGE, 0},
+        {"90s", ERR_NONE, 90},       {"15m", ERR_NONE, 900},    {"8h", ERR_NONE, 28800},
+        {"30d", ERR_NONE, 2592000},  {"0s", ERR_NONE, 0},       {"", ERR_MALFORMED, 0},
+        {"h", ERR_MALFORMED, 0},     {"5", ERR_MALFORMED, 0},   {"-5m", ERR_MALFORMED, 0},
+        {"1h30m", ERR_MALFORMED, 0}, {" 5m", ERR_MALFORMED, 0}, {"99999999999999999999s", ERR_TOO_LARGE, 0},
         {"3661d", ERR_TOO_LARGE, 0},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
@@ -115,10 +115,8 @@ static void text_hex_round_trip(void **state)
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
-        cmocka_unit_test(text_duration_rows),
-        cmocka_unit_test(text_u64_bounds),
-        cmocka_unit_test(text_names_rows),
-        cmocka_unit_test(text_printable_hides_what_could_act),
+        cmocka_unit_test(text_duration_rows),  cmocka_unit_test(text_u64_bounds),
+        cmocka_unit_test(text_names_rows),     cmocka_unit_test(text_printable_hides_what_could_act),
         cmocka_unit_test(text_hex_round_trip),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);

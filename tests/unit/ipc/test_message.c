@@ -42,10 +42,12 @@ static void check_every_message_from_every_wrong_peer_is_refused(void **state)
             message.fd_count = row->fds;
             enum ipc_phase phase = (row->phases & PHASE_OPEN) != 0 ? PHASE_OPEN : PHASE_KEX;
             if (peer != (unsigned)row->from) {
-                assert_int_equal(ipc_check(&ledger, &message, (enum ipc_peer)peer, row->to, phase), ERR_STATE);
+                assert_int_equal(ipc_check(&ledger, &message, (enum ipc_peer)peer, row->to, phase),
+                                 ERR_STATE);
             }
             if (peer != (unsigned)row->to) {
-                assert_int_equal(ipc_check(&ledger, &message, row->from, (enum ipc_peer)peer, phase), ERR_STATE);
+                assert_int_equal(ipc_check(&ledger, &message, row->from, (enum ipc_peer)peer, phase),
+                                 ERR_STATE);
             }
         }
     }
@@ -116,7 +118,11 @@ static void channel_refuses_what_is_no_message(void **state)
         uint8_t bytes[10];
         size_t len;
     } ROWS[] = {
-        {{0}, 1}, {{0, 1, 0, 0, 0, 0, 0}, 7}, {{0, 0, 0, 0, 0, 0, 0, 0}, 8}, {{0, 1, 0, 1, 0, 0, 0, 0}, 8}, {{0xff, 0xff, 0, 0, 0, 0, 0, 0}, 8},
+        {{0}, 1},
+        {{0, 1, 0, 0, 0, 0, 0}, 7},
+        {{0, 0, 0, 0, 0, 0, 0, 0}, 8},
+        {{0, 1, 0, 1, 0, 0, 0, 0}, 8},
+        {{0xff, 0xff, 0, 0, 0, 0, 0, 0}, 8},
     };
     OWNED_FD mine = -1;
     OWNED_FD theirs = -1;
