@@ -152,6 +152,20 @@ enum err grant_add_pattern(struct policy_grant *grant, const struct cursor *word
     return ERR_NONE;
 }
 
+enum err grant_add_patterns(struct policy_grant *grant, struct cursor patterns)
+{
+    enum err err = ERR_NONE;
+    while (cursor_len(&patterns) > 0) {
+        struct cursor words[GRANT_PATTERN_WORDS];
+        size_t count = 0;
+        TRY(read_pattern(&patterns, words, &count));
+        if (grant_add_pattern(grant, words, count) != ERR_NONE) {
+            err = ERR_TOO_LARGE; /* a later, shorter one may still fit */
+        }
+    }
+    return err;
+}
+
 /* What no common shell (sh, bash, zsh, csh, fish) reads as more than a part of a word. "=" is left for the
  * check of its place: FOO=x before a command is an assignment, and =cmd is a path in zsh. */
 static bool is_plain(uint8_t c)
@@ -267,7 +281,7 @@ static const char *split(struct cursor command, struct cursor *words, size_t *re
     return count == 0 ? "it is empty" : NULL;
 }
 
-static const char *check_listed(const struct policy_grant *grant, struct cursor command)
+const char *grant_check_listed(struct cursor patterns, struct cursor command)
 {
     if (cursor_len(&command) > GRANT_COMMAND_BYTES) {
         return "it is too long";
@@ -278,7 +292,6 @@ static const char *check_listed(const struct policy_grant *grant, struct cursor 
     if (problem != NULL) {
         return problem;
     }
-    struct cursor patterns = cursor_of(grant->patterns, grant->patterns_len_bytes);
     while (cursor_len(&patterns) > 0) {
         struct cursor pattern[GRANT_PATTERN_WORDS];
         size_t pattern_count = 0;
@@ -298,7 +311,7 @@ bool grant_allows_exec(const struct policy_grant *grant, struct cursor command, 
     if (grant->exec == GRANT_EXEC_ANY) {
         problem = NULL;
     } else if (grant->exec == GRANT_EXEC_LISTED) {
-        problem = check_listed(grant, command);
+        problem = grant_check_listed(cursor_of(grant->patterns, grant->patterns_len_bytes), command);
     }
     if (problem != NULL) {
         *ret_reason = problem;

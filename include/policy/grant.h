@@ -52,6 +52,9 @@ MUST_CHECK enum err grant_read(struct cursor *in, struct policy_grant *ret);
  *  @param words  1..GRANT_PATTERN_WORDS texts that are valid by grant_check_word()
  *  @return ERR_TOO_LARGE when there is no room; then nothing was added. */
 MUST_CHECK enum err grant_add_pattern(struct policy_grant *grant, const struct cursor *words, size_t count);
+/** Add all patterns of another grant, given as its `patterns`. @return ERR_TOO_LARGE: then some are missing.
+ */
+MUST_CHECK enum err grant_add_patterns(struct policy_grant *grant, struct cursor patterns);
 /** One word of a pattern: a literal, `*` for any one word, or `prefix*`. The first word of a pattern names
  * the program and must be a literal.
  *  @return NULL, or why the word cannot be one (a sentence fragment). */
@@ -65,5 +68,8 @@ const char *grant_check_word(struct cursor word, bool is_first);
  * @param ret_reason  on false: a constant sentence fragment for the engineer
  */
 bool grant_allows_exec(const struct policy_grant *grant, struct cursor command, const char **ret_reason);
+/** The same for a list alone, given as `patterns` of a grant. @return NULL when it is allowed, else the
+ * reason. */
+const char *grant_check_listed(struct cursor patterns, struct cursor command);
 
 #endif

@@ -15,4 +15,8 @@ struct policy_line {
 /** @param ret_reason  on error: a constant sentence fragment. @return ERR_MALFORMED. */
 MUST_CHECK enum err policy_line_read(struct cursor text, struct policy_line *ret, const char **ret_reason);
 
+/** A line may name a target instead of a host: then its first host and its port are put in. A "*" in that
+ * host becomes "x". */
+void policy_line_resolve(const struct policy *policy, struct policy_line *line);
+
 #endif

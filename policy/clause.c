@@ -1,0 +1,138 @@
+#include "model.h"
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} CAN_NAMES[] = {
+    {"shell", CAN_SHELL},
+    {"exec", CAN_EXEC},
+    {"sftp", CAN_SFTP},
+    {"forward", CAN_FORWARD},
+    {"remote_forward", CAN_REMOTE_FORWARD},
+    {"agent", CAN_AGENT},
+    {"x11", CAN_X11},
+    {"all", CAN_ALL},
+};
+
+static const struct {
+    const char *name;
+    unsigned bits;
+} ACTIONS[POLICY_ACTION_COUNT] = {
+    [POLICY_ANY] = {"connect", CAN_ALL},
+    [POLICY_SHELL] = {"shell", CAN_SHELL},
+    [POLICY_EXEC] = {"exec", CAN_EXEC},
+    [POLICY_SFTP_READ] = {"sftp-read", CAN_SFTP},
+    [POLICY_SFTP_WRITE] = {"sftp-write", CAN_SFTP},
+    [POLICY_FORWARD] = {"forward", CAN_FORWARD},
+    [POLICY_REMOTE_FORWARD] = {"remote-forward", CAN_REMOTE_FORWARD},
+    [POLICY_AGENT] = {"agent", CAN_AGENT},
+    [POLICY_X11] = {"x11", CAN_X11},
+};
+
+const char *policy_action_text(enum policy_action action)
+{
+    return (unsigned)action < POLICY_ACTION_COUNT ? ACTIONS[action].name : "?";
+}
+
+unsigned can_bits_of(enum policy_action action)
+{
+    return (unsigned)action < POLICY_ACTION_COUNT ? ACTIONS[action].bits : 0;
+}
+
+const char *can_name(size_t index, unsigned *ret_bit)
+{
+    if (index >= sizeof CAN_NAMES / sizeof CAN_NAMES[0]) {
+        return NULL;
+    }
+    *ret_bit = CAN_NAMES[index].bit;
+    return CAN_NAMES[index].name;
+}
+
+unsigned can_bits(const struct can *can)
+{
+    unsigned bits = 0;
+    bits |= can->shell ? CAN_SHELL : 0U;
+    bits |= can->exec != GRANT_EXEC_NONE ? CAN_EXEC : 0U;
+    bits |= can->sftp != GRANT_SFTP_NONE ? CAN_SFTP : 0U;
+    bits |= can->forward ? CAN_FORWARD : 0U;
+    bits |= can->remote_forward ? CAN_REMOTE_FORWARD : 0U;
+    bits |= can->agent ? CAN_AGENT : 0U;
+    bits |= can->x11 ? CAN_X11 : 0U;
+    return bits;
+}
+
+static bool has_label(const struct target *target, uint32_t label)
+{
+    for (size_t i = 0; i < target->label_count; i++) {
+        if (target->labels[i] == label) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool selector_covers(const struct selector *selector, const struct policy *policy, uint32_t target)
+{
+    if (selector->is_target) {
+        return selector->target == target;
+    }
+    for (size_t i = 0; i < selector->label_count; i++) {
+        if (!has_label(&policy->targets[target], selector->labels[i])) {
+            return false;
+        }
+    }
+    return selector->label_count > 0;
+}
+
+static bool lists(const struct cursor *texts, size_t count, struct cursor text)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (cursor_equal(texts[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account)
+{
+    if (cursor_len(&account) > 0) {
+        return lists(rule->accounts, rule->account_count, account) &&
+               lists(target->accounts, target->account_count, account);
+    }
+    for (size_t i = 0; i < rule->account_count; i++) {
+        if (lists(target->accounts, target->account_count, rule->accounts[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rule_allows_from(const struct rule *rule, const struct network *from)
+{
+    for (size_t i = 0; i < rule->from_count; i++) {
+        if (network_contains(&rule->from[i], from)) {
+            return true;
+        }
+    }
+    return rule->from_count == 0;
+}
+
+bool rule_allows_factor(const struct rule *rule, const struct policy_factor *factor)
+{
+    return rule->mfa_age_s == 0 || (factor != NULL && factor->has && factor->age_s <= rule->mfa_age_s);
+}
+
+bool rule_allows_action(const struct rule *rule, unsigned denied, enum policy_action action,
+                        struct cursor command)
+{
+    unsigned bits = can_bits(&rule->can) & ~denied & can_bits_of(action);
+    if (bits == 0) {
+        return false;
+    }
+    if (action == POLICY_SFTP_WRITE) {
+        return rule->can.sftp == GRANT_SFTP_WRITE;
+    }
+    bool is_listed = action == POLICY_EXEC && rule->can.exec == GRANT_EXEC_LISTED;
+    return !is_listed || grant_check_listed(rule->can.patterns, command) == NULL;
+}

@@ -1,0 +1,353 @@
+#include "model.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/explain.h"
+
+enum { WORD_BITS = 64, DEFAULT_MFA_AGE_S = 8 * 3600, TEXT_BYTES = LIMIT_SENTENCE_BYTES };
+
+/* One request while it is decided. */
+struct question {
+    const struct policy *policy;
+    const struct policy_request *request;
+    const struct person *person;
+    const struct target *target;
+    uint32_t target_number;
+    struct network from; /* family 0 lies in no network */
+    struct cursor account;
+    unsigned denied;           /* by `never` */
+    const struct never *never; /* the first that denies something that was asked */
+};
+
+/* The rule that came nearest, and the clause that it fails. */
+struct nearest {
+    const struct rule *rule;
+    enum policy_clause clause;
+};
+
+/* FNV-1a, 32 bit: a name for a rule that fits into a code. */
+static unsigned code_of(const char *id)
+{
+    uint32_t hash = 0x811c9dc5U;
+    for (; *id != 0; id++) {
+        hash = (hash ^ (uint8_t)*id) * 0x01000193U;
+    }
+    return hash;
+}
+
+__attribute__((format(printf, 4, 5))) static void deny(struct policy_decision *ret, const char *kind,
+                                                       const char *id, const char *format, ...)
+{
+    char sentence[2 * TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    text_printable(cursor_of_text(sentence), ret->sentence, sizeof ret->sentence);
+    if (id == NULL) {
+        (void)snprintf(ret->code, sizeof ret->code, "D-%s", kind);
+        return;
+    }
+    (void)snprintf(ret->code, sizeof ret->code, "D-%s-%08x", kind, code_of(id));
+    (void)snprintf(ret->rule, sizeof ret->rule, "%s", id);
+}
+
+/* Walks the entries that name both one of the person's groups and the target, in the order of the file. */
+struct walk {
+    const struct question *question;
+    const struct bit_table *table;
+    size_t word;
+    uint64_t bits; /* of that word, not yet visited */
+};
+
+static uint64_t bits_at(const struct walk *walk, size_t word)
+{
+    const struct question *question = walk->question;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < question->person->group_count; i++) {
+        bits |= bit_table_row(walk->table->by_group, walk->table, question->person->groups[i])[word];
+    }
+    return bits & bit_table_row(walk->table->by_target, walk->table, question->target_number)[word];
+}
+
+static struct walk walk_of(const struct question *question, const struct bit_table *table)
+{
+    struct walk walk = {.question = question, .table = table};
+    walk.bits = table->word_count == 0 ? 0 : bits_at(&walk, 0);
+    return walk;
+}
+
+static bool walk_next(struct walk *walk, size_t *ret_entry)
+{
+    while (walk->bits == 0) {
+        if (walk->word + 1 >= walk->table->word_count) {
+            return false;
+        }
+        walk->bits = bits_at(walk, ++walk->word);
+    }
+    *ret_entry = walk->word * WORD_BITS + (size_t)__builtin_ctzll(walk->bits);
+    walk->bits &= walk->bits - 1;
+    return true;
+}
+
+static void collect_nevers(struct question *question)
+{
+    struct walk walk = walk_of(question, &question->policy->never_bits);
+    unsigned asked = can_bits_of(question->request->action);
+    size_t entry = 0;
+    while (walk_next(&walk, &entry)) {
+        const struct never *never = &question->policy->nevers[entry];
+        question->denied |= never->deny;
+        if (question->never == NULL && (never->deny & asked) != 0) {
+            question->never = never;
+        }
+    }
+}
+
+/* The clauses behind who and to; POLICY_CLAUSE_NONE when all hold. */
+static enum policy_clause first_failing(const struct question *question, const struct rule *rule)
+{
+    if (!rule_allows_account(rule, question->target, question->account)) {
+        return POLICY_CLAUSE_AS;
+    }
+    if (!rule_allows_action(rule, question->denied, question->request->action, question->request->command)) {
+        return POLICY_CLAUSE_CAN;
+    }
+    if (!rule_allows_from(rule, &question->from)) {
+        return POLICY_CLAUSE_FROM;
+    }
+    return rule_allows_factor(rule, question->request->factor) ? POLICY_CLAUSE_NONE : POLICY_CLAUSE_MFA;
+}
+
+static uint32_t stricter(uint32_t a, uint32_t b)
+{
+    return a != 0 && (b == 0 || a < b) ? a : b;
+}
+
+static void add_rule_name(struct policy_grant *grant, const char *id)
+{
+    size_t used = strlen(grant->rule);
+    size_t len = strlen(id);
+    static const char MORE[] = ",...";
+    if (used + 1 + len + sizeof MORE <= sizeof grant->rule) {
+        (void)snprintf(grant->rule + used, sizeof grant->rule - used, "%s%s", used == 0 ? "" : ",", id);
+    } else if (strstr(grant->rule, MORE) == NULL) {
+        (void)snprintf(grant->rule + used, sizeof grant->rule - used, "%s", MORE);
+    }
+}
+
+/* What rules allow adds up; of limits the strictest counts, of recording the most. */
+static void add_to_grant(struct policy_grant *grant, const struct policy *policy, const struct rule *rule,
+                         unsigned bits)
+{
+    grant->shell = grant->shell || (bits & CAN_SHELL) != 0;
+    grant->agent = grant->agent || (bits & CAN_AGENT) != 0;
+    grant->x11 = grant->x11 || (bits & CAN_X11) != 0;
+    grant->forward = grant->forward || (bits & CAN_FORWARD) != 0;
+    grant->remote_forward = grant->remote_forward || (bits & CAN_REMOTE_FORWARD) != 0;
+    if ((bits & CAN_SFTP) != 0 && rule->can.sftp > grant->sftp) {
+        grant->sftp = rule->can.sftp;
+    }
+    if ((bits & CAN_EXEC) != 0) {
+        grant->exec = rule->can.exec > grant->exec ? rule->can.exec : grant->exec;
+        /* What does not fit is not allowed; loading has warned. */
+        enum err err = grant_add_patterns(grant, rule->can.patterns);
+        (void)err;
+    }
+    const struct record_rules *own = &rule->record;
+    uint64_t cap = own->exec_cap_bytes == UINT64_MAX ? policy->record.exec_cap_bytes : own->exec_cap_bytes;
+    grant->exec_record_cap_bytes = cap > grant->exec_record_cap_bytes ? cap : grant->exec_record_cap_bytes;
+    enum record_input input = own->input == RECORD_INPUT_DEFAULT ? policy->record.input : own->input;
+    grant->record_input = grant->record_input || input == RECORD_INPUT_ALL;
+    uint32_t session_s = rule->limits.session_s != 0 ? rule->limits.session_s : policy->limits.session_s;
+    uint32_t idle_s = rule->limits.idle_s != 0 ? rule->limits.idle_s : policy->limits.idle_s;
+    grant->session_limit_s = stricter(session_s, grant->session_limit_s);
+    grant->idle_limit_s = stricter(idle_s, grant->idle_limit_s);
+    grant->channels = policy->limits.channels;
+    add_rule_name(grant, rule->id);
+}
+
+static unsigned grant_bits(const struct policy_grant *grant)
+{
+    struct can can = {grant->shell,          grant->agent, grant->x11,  grant->forward,
+                      grant->remote_forward, grant->exec,  grant->sftp, {NULL, NULL}};
+    return can_bits(&can);
+}
+
+/* Would this rule, were the factor fresh, add to the grant? */
+static bool adds_to_grant(const struct policy_grant *grant, const struct rule *rule, unsigned denied)
+{
+    unsigned bits = can_bits(&rule->can) & ~denied;
+    bool has_new_bits = (bits & ~grant_bits(grant)) != 0;
+    bool has_more_exec = (bits & CAN_EXEC) != 0 && grant->exec != GRANT_EXEC_ANY;
+    bool has_more_sftp = (bits & CAN_SFTP) != 0 && rule->can.sftp > grant->sftp;
+    return has_new_bits || has_more_exec || has_more_sftp;
+}
+
+/* @return whether some rule allows what was asked; fills the grant with all that the rules give. */
+static bool collect_rules(const struct question *question, struct policy_decision *ret,
+                          struct nearest *nearest)
+{
+    bool is_allowed = false;
+    struct walk walk = walk_of(question, &question->policy->rule_bits);
+    size_t entry = 0;
+    while (walk_next(&walk, &entry)) {
+        const struct rule *rule = &question->policy->rules[entry];
+        enum policy_clause failing = first_failing(question, rule);
+        is_allowed = is_allowed || failing == POLICY_CLAUSE_NONE;
+        if (failing > nearest->clause) {
+            *nearest = (struct nearest){rule, failing};
+        }
+        if (failing == POLICY_CLAUSE_MFA && rule->mfa_age_s > ret->factor_max_age_s) {
+            ret->factor_max_age_s = rule->mfa_age_s;
+        }
+        unsigned bits = can_bits(&rule->can) & ~question->denied;
+        bool gives = bits != 0 && rule_allows_account(rule, question->target, question->account) &&
+                     rule_allows_from(rule, &question->from) &&
+                     rule_allows_factor(rule, question->request->factor);
+        if (gives) {
+            add_to_grant(&ret->grant, question->policy, rule, bits);
+        }
+    }
+    return is_allowed;
+}
+
+static bool collect_factor_adds(const struct question *question, const struct policy_grant *grant)
+{
+    struct walk walk = walk_of(question, &question->policy->rule_bits);
+    size_t entry = 0;
+    while (walk_next(&walk, &entry)) {
+        const struct rule *rule = &question->policy->rules[entry];
+        bool waits = !rule_allows_factor(rule, question->request->factor) &&
+                     rule_allows_account(rule, question->target, question->account) &&
+                     rule_allows_from(rule, &question->from);
+        if (waits && adds_to_grant(grant, rule, question->denied)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void deny_by_can(const struct question *question, const struct rule *rule, struct policy_decision *ret)
+{
+    const struct policy_request *request = question->request;
+    if (question->never != NULL && (can_bits(&rule->can) & can_bits_of(request->action)) != 0 &&
+        (can_bits(&rule->can) & can_bits_of(request->action) & ~question->denied) == 0) {
+        deny(ret, "NEVER", question->never->id, "%s is never allowed for %s on %s (%s)",
+             policy_action_text(request->action), request->person, question->target->name,
+             question->never->id);
+        return;
+    }
+    const char *reason = "";
+    if (request->action == POLICY_EXEC && rule->can.exec == GRANT_EXEC_LISTED) {
+        reason = grant_check_listed(rule->can.patterns, request->command);
+    }
+    deny(ret, "CAN", rule->id, "rule %s does not allow %s on %s%s%s", rule->id,
+         policy_action_text(request->action), question->target->name, *reason == 0 ? "" : ": ", reason);
+}
+
+static void deny_by_rule(const struct question *question, const struct nearest *nearest,
+                         struct policy_decision *ret)
+{
+    const struct rule *rule = nearest->rule;
+    const struct policy_request *request = question->request;
+    switch (nearest->clause) {
+    case POLICY_CLAUSE_AS:
+        deny(ret, "AS", rule->id, "rule %s does not let %s log in to %s as %s", rule->id, request->person,
+             question->target->name, *request->account == 0 ? "anybody" : request->account);
+        return;
+    case POLICY_CLAUSE_CAN:
+        deny_by_can(question, rule, ret);
+        return;
+    case POLICY_CLAUSE_FROM:
+        deny(ret, "FROM", rule->id, "rule %s does not allow connections from %s", rule->id, request->from);
+        return;
+    case POLICY_CLAUSE_MFA:
+        ret->verdict = POLICY_NEEDS_FACTOR;
+        deny(ret, "MFA", rule->id, "rule %s asks for a second factor that is at most %u minutes old",
+             rule->id, (unsigned)(rule->mfa_age_s / 60));
+        return;
+    case POLICY_CLAUSE_NONE:
+    case POLICY_CLAUSE_WHO:
+    case POLICY_CLAUSE_TO:
+        deny(ret, "NO-RULE", NULL, "no rule lets %s reach %s", request->person, question->target->name);
+        return;
+    }
+}
+
+static void decide_by_rules(struct question *question, struct policy_decision *ret)
+{
+    collect_nevers(question);
+    struct nearest nearest = {NULL, POLICY_CLAUSE_NONE};
+    if (collect_rules(question, ret, &nearest)) {
+        ret->verdict = POLICY_ALLOWED;
+        ret->factor_max_age_s = 0;
+        ret->factor_adds = collect_factor_adds(question, &ret->grant);
+        (void)snprintf(ret->rule, sizeof ret->rule, "%s", ret->grant.rule);
+        return;
+    }
+    ret->grant = (struct policy_grant){0};
+    deny_by_rule(question, &nearest, ret);
+}
+
+void policy_decide(const struct policy *policy, const struct policy_request *request,
+                   struct policy_decision *ret)
+{
+    *ret = (struct policy_decision){0};
+    uint32_t person = 0;
+    if (names_find(&policy->people_by_name, cursor_of_text(request->person), &person) != ERR_NONE) {
+        deny(ret, "UNKNOWN-PERSON", NULL, "no group of the policy names %s", request->person);
+        return;
+    }
+    uint32_t target = host_index_find(policy, cursor_of_text(request->host), request->port);
+    if (target == HOST_NONE) {
+        deny(ret, "UNKNOWN-TARGET", NULL, "no target of the policy lists %s:%u", request->host,
+             request->port);
+        return;
+    }
+    struct question question = {.policy = policy,
+                                .request = request,
+                                .person = &policy->people[person],
+                                .target = &policy->targets[target],
+                                .target_number = target,
+                                .account = cursor_of_text(request->account)};
+    if (network_address(cursor_of_text(request->from), &question.from) != ERR_NONE) {
+        question.from = (struct network){0};
+    }
+    decide_by_rules(&question, ret);
+}
+
+enum err policy_person(const struct policy *policy, const char *person, struct policy_person *ret)
+{
+    uint32_t number = 0;
+    TRY(names_find(&policy->people_by_name, cursor_of_text(person), &number));
+    const struct person *found = &policy->people[number];
+    *ret = (struct policy_person){
+        .is_machine = found->is_machine,
+        .max_mfa_age_s = found->max_mfa_age_s == 0 ? DEFAULT_MFA_AGE_S : found->max_mfa_age_s,
+        .connections = policy->limits.connections,
+        .channels = policy->limits.channels,
+    };
+    return ERR_NONE;
+}
+
+enum err policy_target(const struct policy *policy, const char *host, uint16_t port,
+                       struct policy_target *ret)
+{
+    uint32_t number = host_index_find(policy, cursor_of_text(host), port);
+    if (number == HOST_NONE) {
+        return ERR_NOT_FOUND;
+    }
+    const struct target *target = &policy->targets[number];
+    *ret = (struct policy_target){
+        .kind = target->kind,
+        .name = target->name,
+        .networks = target->networks,
+        .network_count = target->network_count,
+        .known_hosts = target->known_hosts,
+    };
+    return ERR_NONE;
+}

@@ -1,0 +1,156 @@
+#include "loader.h"
+
+#include "base/text.h"
+
+void load_networks(struct loader *loader, const struct yaml_node *section)
+{
+    struct policy *policy = loader->policy;
+    if (section == NULL || !yaml_expect_map(loader->report, section, "networks")) {
+        return;
+    }
+    policy->network_sets = loader_alloc(loader, section->count, sizeof *policy->network_sets);
+    for (const struct yaml_node *value = section->first; value != NULL && !loader->is_out_of_memory;
+         value = value->next) {
+        if (!loader_is_id(loader, value->key, "a network name")) {
+            continue;
+        }
+        /* Not yet in `network_sets`: a set cannot name another set. */
+        struct network_set *set = &policy->network_sets[policy->network_set_count];
+        *set = (struct network_set){
+            .name = loader_text(loader, value->key), .line = value->key->line, .column = value->key->column};
+        loader_networks(loader, value, POLICY_NETWORKS_MAX, &set->networks, &set->count);
+        policy->network_set_count++;
+    }
+    for (uint32_t i = 0; i < policy->network_set_count; i++) {
+        enum err err = names_add(&loader->network_sets, cursor_of_text(policy->network_sets[i].name), i);
+        loader->is_out_of_memory = loader->is_out_of_memory || err != ERR_NONE;
+    }
+}
+
+/* The number of a person, who is added when new. @return false on errors, which are reported. */
+static bool person_number(struct loader *loader, const struct yaml_node *item, uint32_t *ret)
+{
+    struct policy *policy = loader->policy;
+    if (!text_is_person(item->text)) {
+        LOADER_ERROR(
+            loader, item,
+            "\"%.64s\" cannot be a person: a small letter, then small letters, digits and ._-, at most 32",
+            NODE_TEXT(item));
+        return false;
+    }
+    if (names_find(&policy->people_by_name, item->text, ret) == ERR_NONE) {
+        return true;
+    }
+    if (policy->people_count == POLICY_PEOPLE_MAX) {
+        LOADER_ERROR(loader, item, "these are more than %d people", POLICY_PEOPLE_MAX);
+        return false;
+    }
+    struct person *person = &policy->people[policy->people_count];
+    person->name = loader_text(loader, item);
+    if (names_add(&policy->people_by_name, cursor_of_text(person->name), (uint32_t)policy->people_count) !=
+        ERR_NONE) {
+        loader->is_out_of_memory = true;
+        return false;
+    }
+    *ret = (uint32_t)policy->people_count++;
+    return true;
+}
+
+static void read_users(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    struct group *group = into;
+    if (!loader_is_text_list(loader, value, SIZE_MAX)) {
+        return;
+    }
+    group->people = loader_alloc(loader, value->count, sizeof *group->people);
+    for (const struct yaml_node *item = value->first; item != NULL && !loader->is_out_of_memory;
+         item = item->next) {
+        if (person_number(loader, item, &group->people[group->people_count])) {
+            group->people_count++;
+        }
+    }
+}
+
+static void read_group(struct loader *loader, const struct yaml_node *value, struct group *group)
+{
+    static const struct yaml_field FIELDS[] = {
+        {.name = "users", .is_required = true, .read = read_users},
+        {.name = "machine", .type = YAML_FIELD_BOOL, .offset = offsetof(struct group, is_machine)},
+        {.name = "principals", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "schedule", .type = YAML_FIELD_UNSUPPORTED},
+    };
+    *group = (struct group){
+        .name = loader_text(loader, value->key), .line = value->key->line, .column = value->key->column};
+    (void)yaml_map_read(loader->report, value, "a group of people", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
+                        loader, group);
+}
+
+static size_t users_of(const struct yaml_node *section)
+{
+    size_t count = 0;
+    for (const struct yaml_node *value = section->first; value != NULL; value = value->next) {
+        const struct yaml_node *users = value->kind == YAML_MAP ? yaml_map_find(value, "users") : NULL;
+        count += users == NULL ? 0 : users->count;
+    }
+    return count < POLICY_PEOPLE_MAX ? count : POLICY_PEOPLE_MAX;
+}
+
+/* Turn "who is in the group" round into "in which groups is the person". */
+static void link_people(struct loader *loader)
+{
+    struct policy *policy = loader->policy;
+    for (size_t i = 0; i < policy->group_count; i++) {
+        for (size_t j = 0; j < policy->groups[i].people_count; j++) {
+            policy->people[policy->groups[i].people[j]].group_count++;
+        }
+    }
+    for (size_t i = 0; i < policy->people_count && !loader->is_out_of_memory; i++) {
+        struct person *person = &policy->people[i];
+        person->groups = loader_alloc(loader, person->group_count, sizeof *person->groups);
+        person->group_count = 0;
+    }
+    for (uint32_t i = 0; i < policy->group_count && !loader->is_out_of_memory; i++) {
+        const struct group *group = &policy->groups[i];
+        for (size_t j = 0; j < group->people_count; j++) {
+            struct person *person = &policy->people[group->people[j]];
+            if (person->group_count > 0 && person->is_machine != group->is_machine) {
+                const char *other = policy->groups[person->groups[0]].name;
+                LOADER_ERROR(loader, group,
+                             "\"%s\" is in a group of machines and in one of people: \"%s\" and \"%s\"",
+                             person->name, other, group->name);
+            }
+            person->is_machine = person->is_machine || group->is_machine;
+            person->groups[person->group_count++] = i;
+        }
+    }
+}
+
+void load_people(struct loader *loader, const struct yaml_node *section)
+{
+    struct policy *policy = loader->policy;
+    if (section == NULL || !yaml_expect_map(loader->report, section, "people")) {
+        return;
+    }
+    if (section->count > POLICY_GROUPS_MAX) {
+        LOADER_ERROR(loader, section, "these are more than %d groups", POLICY_GROUPS_MAX);
+        return;
+    }
+    policy->groups = loader_alloc(loader, section->count, sizeof *policy->groups);
+    policy->people = loader_alloc(loader, users_of(section), sizeof *policy->people);
+    for (const struct yaml_node *value = section->first; value != NULL && !loader->is_out_of_memory;
+         value = value->next) {
+        if (!loader_is_id(loader, value->key, "a group name")) {
+            continue;
+        }
+        struct group *group = &policy->groups[policy->group_count];
+        read_group(loader, value, group);
+        enum err err = names_add(&loader->groups, cursor_of_text(group->name), (uint32_t)policy->group_count);
+        loader->is_out_of_memory = loader->is_out_of_memory || err == ERR_MEMORY;
+        policy->group_count++;
+    }
+    if (!loader->is_out_of_memory) {
+        link_people(loader);
+    }
+}

@@ -1,0 +1,58 @@
+/* Reading the policy file into the model: what the readers of its sections share. */
+#ifndef POLICY_LOADER_H
+#define POLICY_LOADER_H
+
+#include "model.h"
+#include "yaml/field.h"
+
+struct loader {
+    struct policy *policy;
+    struct yaml_report *report;
+    struct names groups, targets, network_sets;
+    struct names labels; /* "key=value" */
+    struct names ids;    /* of rules and nevers; the number is the line */
+    bool is_out_of_memory;
+};
+
+/** Zeroed memory of the policy; NULL and `is_out_of_memory` when there is none. */
+void *loader_alloc(struct loader *loader, size_t count, size_t size_bytes);
+/** A copy of a node's text. */
+struct cursor loader_copy(struct loader *loader, const struct yaml_node *node);
+const char *loader_text(struct loader *loader, const struct yaml_node *node);
+/** An error at the place of a node, or of its key. */
+#define LOADER_ERROR(loader, node, ...)                                                                      \
+    yaml_report_error((loader)->report, (node)->line, (node)->column, __VA_ARGS__)
+#define NODE_TEXT(node) ((const char *)(node)->text.at)
+
+/** A name of the policy's own: [a-z][a-z0-9._-]{0,62}. `what` in messages: "a rule id". */
+bool loader_is_id(struct loader *loader, const struct yaml_node *node, const char *what);
+/** A list of texts, not empty, no item twice, at most `max` items. */
+bool loader_is_text_list(struct loader *loader, const struct yaml_node *list, size_t max);
+/** A list of names that `names` holds, as numbers. @param kind  "group" in messages; `ret` is unchanged on
+ * errors */
+void loader_refs(struct loader *loader, const struct yaml_node *list, const struct names *names,
+                 const char *kind, uint32_t **ret, size_t *ret_count);
+/** A list of names of `networks:` and of CIDR texts. */
+void loader_networks(struct loader *loader, const struct yaml_node *list, size_t max, struct network **ret,
+                     size_t *ret_count);
+/** A list of Unix accounts. */
+void loader_accounts(struct loader *loader, const struct yaml_node *list, struct cursor **ret,
+                     size_t *ret_count);
+/** record: and limits:, in a rule and in defaults. */
+void loader_record(struct loader *loader, const struct yaml_node *node, struct record_rules *ret);
+void loader_limits(struct loader *loader, const struct yaml_node *node, bool is_default,
+                   struct limit_rules *ret);
+
+/** The sections, in the order in which they need each other. A NULL section is absent. */
+void load_networks(struct loader *loader, const struct yaml_node *section);
+void load_people(struct loader *loader, const struct yaml_node *section);
+void load_targets(struct loader *loader, const struct yaml_node *section);
+void load_defaults(struct loader *loader, const struct yaml_node *section);
+void load_rules(struct loader *loader, const struct yaml_node *section);
+void load_nevers(struct loader *loader, const struct yaml_node *section);
+/** Reads the tests; runs them when `is_complete`. @return how many there are. */
+size_t load_tests(struct loader *loader, const struct yaml_node *section, bool is_complete);
+/** What can only be seen in the whole: overlaps (errors), things that have no effect (warnings). */
+void check_policy(struct loader *loader);
+
+#endif

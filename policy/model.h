@@ -1,0 +1,200 @@
+/* The policy as it lies in memory: what the file says (for explaining), and the indexes made of it (for
+ * deciding). */
+#ifndef POLICY_MODEL_H
+#define POLICY_MODEL_H
+
+#include "base/arena.h"
+#include "base/names.h"
+#include "policy/policy.h"
+
+/* Bounds of one file. Bit tables are groups x rules and targets x rules: 12.5 MiB each at the most. */
+enum {
+    POLICY_PEOPLE_MAX = 100000,
+    POLICY_GROUPS_MAX = 10000,
+    POLICY_TARGETS_MAX = 10000,
+    POLICY_RULES_MAX = 10000,
+    POLICY_NEVERS_MAX = 1000,
+    POLICY_WILDCARDS_MAX = 4096,    /* host patterns with "*", over all targets */
+    POLICY_RULE_NETWORKS_MAX = 256, /* `from` of one rule */
+    POLICY_PATTERNS_MAX = 64,       /* commands of one rule */
+};
+
+/* What a grant can hold, as bits: of a rule's `can` and of a never's `deny`. */
+enum can_bit {
+    CAN_SHELL = 1,
+    CAN_EXEC = 2,
+    CAN_SFTP = 4,
+    CAN_FORWARD = 8,
+    CAN_REMOTE_FORWARD = 16,
+    CAN_AGENT = 32,
+    CAN_X11 = 64,
+    CAN_ALL = 127,
+};
+/** The bits that an action needs one of. */
+unsigned can_bits_of(enum policy_action action);
+/** "agent" for CAN_AGENT, ...; NULL past the last. */
+const char *can_name(size_t index, unsigned *ret_bit);
+
+struct network_set {
+    const char *name;
+    unsigned line, column;
+    struct network *networks;
+    size_t count;
+    bool is_used;
+};
+
+struct person {
+    const char *name;
+    uint32_t *groups;
+    size_t group_count;
+    bool is_machine;
+    uint32_t max_mfa_age_s; /* 0: no rule says */
+};
+
+struct group {
+    const char *name;
+    unsigned line, column;
+    uint32_t *people;
+    size_t people_count;
+    bool is_machine;
+    uint32_t max_mfa_age_s; /* 0: no rule for the group says */
+};
+
+struct target {
+    const char *name;
+    unsigned line, column;
+    enum policy_target_kind kind;
+    uint16_t port;
+    struct cursor *hosts; /* in lower case */
+    size_t host_count;
+    struct network *networks;
+    size_t network_count;
+    struct cursor *accounts;
+    size_t account_count;
+    const char *known_hosts;
+    uint32_t *labels; /* numbers of "key=value" */
+    size_t label_count;
+};
+
+/* One item of `to`: a target, or all targets that have all of some labels. */
+struct selector {
+    bool is_target;
+    uint32_t target;
+    uint32_t *labels;
+    size_t label_count;
+};
+
+struct can {
+    bool shell, agent, x11, forward, remote_forward;
+    enum grant_exec exec;
+    enum grant_sftp sftp;
+    struct cursor patterns; /* as in struct policy_grant */
+};
+
+enum record_input { RECORD_INPUT_DEFAULT = 0, RECORD_INPUT_NONE, RECORD_INPUT_ALL };
+enum { RECORD_CAP_MAX = 1 << 30 };
+struct record_rules {
+    uint64_t exec_cap_bytes; /* UINT64_MAX: the default */
+    enum record_input input;
+};
+
+struct limit_rules {
+    uint32_t session_s, idle_s;
+    uint16_t connections, channels; /* of `defaults` only */
+};
+
+struct rule {
+    const char *id;
+    unsigned line, column;
+    uint32_t *groups;
+    size_t group_count;
+    struct selector *targets;
+    size_t target_count;
+    struct cursor *accounts;
+    size_t account_count;
+    struct can can;
+    uint32_t mfa_age_s; /* 0: no factor is asked */
+    struct network *from;
+    size_t from_count; /* 0: from anywhere */
+    struct record_rules record;
+    struct limit_rules limits; /* 0: the default */
+};
+
+struct never {
+    const char *id;
+    unsigned line, column;
+    uint32_t *groups;
+    size_t group_count; /* 0: everybody */
+    struct selector *targets;
+    size_t target_count; /* 0: everywhere */
+    unsigned deny;       /* enum can_bit */
+};
+
+/* Which entries (rules or nevers) name a group, and which a target: one row of bits each. */
+struct bit_table {
+    size_t entry_count, word_count;
+    uint64_t *by_group, *by_target;
+};
+
+struct host_entry {
+    struct cursor pattern;
+    uint32_t target;
+    uint32_t next; /* the next entry under the same key, or HOST_END */
+};
+enum { HOST_END = UINT32_MAX };
+/* Literal names by name, patterns by their literal end. */
+struct host_index {
+    struct names literals, suffixes; /* number: first entry */
+    struct host_entry *entries;
+    size_t count;
+};
+
+struct policy {
+    struct arena arena;
+    uint8_t sha256[POLICY_HASH_BYTES];
+    struct network_set *network_sets;
+    struct group *groups;
+    struct person *people;
+    struct target *targets;
+    struct rule *rules;
+    struct never *nevers;
+    size_t network_set_count, group_count, people_count, target_count, rule_count, never_count;
+    struct record_rules record;
+    struct limit_rules limits;
+    struct names people_by_name;
+    struct host_index hosts;
+    struct bit_table rule_bits, never_bits;
+};
+
+bool selector_covers(const struct selector *selector, const struct policy *policy, uint32_t target);
+/** What a rule's `can` holds, as bits. */
+unsigned can_bits(const struct can *can);
+
+/* bit_table.c */
+MUST_CHECK enum err bit_table_of_rules(struct policy *policy);
+MUST_CHECK enum err bit_table_of_nevers(struct policy *policy);
+static inline const uint64_t *bit_table_row(const uint64_t *rows, const struct bit_table *table,
+                                            uint32_t number)
+{
+    return rows + (size_t)number * table->word_count;
+}
+
+/* host_index.c */
+/** @return ERR_MEMORY. */
+MUST_CHECK enum err host_index_build(struct policy *policy);
+void host_index_done(struct host_index *index);
+enum { HOST_NONE = UINT32_MAX };
+/** The target that lists host:port, else HOST_NONE. @param host  in any case */
+uint32_t host_index_find(const struct policy *policy, struct cursor host, uint16_t port);
+/** Another entry of the index on the same port that some host would match too; else NULL. */
+const struct host_entry *host_index_overlap(const struct policy *policy, size_t entry);
+
+/** Does one clause hold? Shared by deciding and explaining, so that both speak of the same thing. */
+bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account);
+bool rule_allows_from(const struct rule *rule, const struct network *from);
+bool rule_allows_factor(const struct rule *rule, const struct policy_factor *factor);
+/** @param denied  bits that `never` takes away */
+bool rule_allows_action(const struct rule *rule, unsigned denied, enum policy_action action,
+                        struct cursor command);
+
+#endif
