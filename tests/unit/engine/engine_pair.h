@@ -12,12 +12,12 @@
 #include "unit_test.h"
 
 enum {
-    PACKET_SERVICE_REQUEST = 5,
-    PACKET_USERAUTH_REQUEST = 50,
-    PACKET_USERAUTH_FAILURE = 51,
-    PACKET_INFO_RESPONSE = 61,
-    PACKET_GLOBAL_REQUEST = 80,
-    PACKET_CHANNEL_DATA = 94,
+    PAIR_SERVICE_REQUEST = 5,
+    PAIR_USERAUTH_REQUEST = 50,
+    PAIR_USERAUTH_FAILURE = 51,
+    PAIR_INFO_RESPONSE = 61,
+    PAIR_GLOBAL_REQUEST = 80,
+    PAIR_CHANNEL_DATA = 94,
     PAIR_BLOB_BYTES = 51,
     PAIR_CERTIFICATE_BYTES = 1024,
 };
@@ -141,12 +141,12 @@ static inline void pair_answer_login(struct pair *pair, uint8_t type)
 {
     static const char *const PROMPTS[] = {"Code: "};
     static const bool ECHO[] = {true};
-    if (type == PACKET_USERAUTH_REQUEST && pair->refusals > 0) {
+    if (type == PAIR_USERAUTH_REQUEST && pair->refusals > 0) {
         pair->refusals--;
         static const uint8_t FAILURE[] = {0, 0, 0, 9, 'p', 'u', 'b', 'l', 'i', 'c', 'k', 'e', 'y', 0};
-        assert_int_equal(
-            engine_send(pair->server, PACKET_USERAUTH_FAILURE, cursor_of(FAILURE, sizeof FAILURE)), ERR_NONE);
-    } else if (type == PACKET_USERAUTH_REQUEST && pair->asks_code) {
+        assert_int_equal(engine_send(pair->server, PAIR_USERAUTH_FAILURE, cursor_of(FAILURE, sizeof FAILURE)),
+                         ERR_NONE);
+    } else if (type == PAIR_USERAUTH_REQUEST && pair->asks_code) {
         assert_int_equal(engine_prompt_user(pair->server, "Second factor", 1, PROMPTS, ECHO), ERR_NONE);
     } else {
         assert_int_equal(engine_accept_user(pair->server), ERR_NONE);
@@ -160,7 +160,7 @@ static inline void pair_on_server_packet(void *owner, uint8_t type, struct curso
     pair->last_server_type = type;
     if (pair->server_packet != NULL) {
         pair->server_packet(pair, type, payload);
-    } else if (type < PACKET_GLOBAL_REQUEST) {
+    } else if (type < PAIR_GLOBAL_REQUEST) {
         pair->last_login_bytes = cursor_len(&payload);
         assert_true(pair->last_login_bytes <= sizeof pair->last_login);
         memcpy(pair->last_login, payload.at, pair->last_login_bytes);

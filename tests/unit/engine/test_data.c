@@ -19,9 +19,9 @@ static void send_both_ways(struct pair *pair, size_t total)
     uint8_t by_client[32] = {0}, by_server[32] = {0};
     unsigned number = 0;
     for (size_t sent = 0; sent < total; sent += CHUNK_BYTES, number++) {
-        assert_int_equal(pair_send(pair->client, PACKET_CHANNEL_DATA, number, CHUNK_BYTES, by_client),
+        assert_int_equal(pair_send(pair->client, PAIR_CHANNEL_DATA, number, CHUNK_BYTES, by_client),
                          ERR_NONE);
-        assert_int_equal(pair_send(pair->server, PACKET_CHANNEL_DATA, ~number, CHUNK_BYTES, by_server),
+        assert_int_equal(pair_send(pair->server, PAIR_CHANNEL_DATA, ~number, CHUNK_BYTES, by_server),
                          ERR_NONE);
         if (number % 4 == 3) {
             assert_int_equal(pair_exchange(pair), ERR_NONE);
@@ -74,11 +74,11 @@ static void time_past_the_limit_makes_new_keys(void **state)
     pair.server_config.rekey_seconds = 1;
     pair_connect(&pair);
     uint8_t hash[32] = {0};
-    assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, 0, 10, hash), ERR_NONE);
+    assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, 0, 10, hash), ERR_NONE);
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_int_equal(pair.sign_count, 1);
     (void)usleep(1200 * 1000);
-    assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, 1, 10, hash), ERR_NONE);
+    assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, 1, 10, hash), ERR_NONE);
     assert_true(engine_is_rekeying(pair.server));
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_int_equal(pair.sign_count, 2);
@@ -98,7 +98,7 @@ static void rekey_with_refused_host_key_ends(void **state)
     uint8_t hash[32] = {0};
     enum err err = ERR_NONE;
     for (unsigned i = 0; err == ERR_NONE && i < 64; i++) {
-        assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, i, CHUNK_BYTES, hash), ERR_NONE);
+        assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, i, CHUNK_BYTES, hash), ERR_NONE);
         err = pair_exchange(&pair);
     }
     assert_int_equal(err, ERR_MISMATCH);
@@ -117,13 +117,13 @@ static void sending_while_rekeying_is_held_and_bounded(void **state)
     uint8_t hash[32] = {0};
     unsigned number = 0;
     while (!engine_is_rekeying(pair.server)) {
-        assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, number++, CHUNK_BYTES, hash), ERR_NONE);
+        assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, number++, CHUNK_BYTES, hash), ERR_NONE);
         assert_true(number < 100);
     }
     size_t waiting = queue_len(engine_output(pair.server));
     enum err err = ERR_NONE;
     while (err == ERR_NONE && number < 1000) {
-        err = pair_send(pair.server, PACKET_CHANNEL_DATA, number, CHUNK_BYTES, hash);
+        err = pair_send(pair.server, PAIR_CHANNEL_DATA, number, CHUNK_BYTES, hash);
         number += err == ERR_NONE;
     }
     assert_int_equal(err, ERR_TOO_LARGE);
@@ -132,7 +132,7 @@ static void sending_while_rekeying_is_held_and_bounded(void **state)
     assert_false(engine_is_rekeying(pair.server));
     assert_int_equal(pair.client_packet_count, number);
     assert_memory_equal(pair.client_hash, hash, 32);
-    assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
+    assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
     pair_done(&pair);
 }
 
@@ -145,14 +145,14 @@ static void output_at_its_bound_is_too_large_and_recovers(void **state)
     pair_connect(&pair);
     uint8_t hash[32] = {0};
     unsigned sent = 0;
-    while (pair_send(pair.server, PACKET_CHANNEL_DATA, sent, CHUNK_BYTES, hash) == ERR_NONE) {
+    while (pair_send(pair.server, PAIR_CHANNEL_DATA, sent, CHUNK_BYTES, hash) == ERR_NONE) {
         sent++;
         assert_true(queue_len(engine_output(pair.server)) <= (size_t)128 * 1024);
     }
     assert_int_equal(sent, 3);
-    assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, sent, CHUNK_BYTES, hash), ERR_TOO_LARGE);
+    assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, sent, CHUNK_BYTES, hash), ERR_TOO_LARGE);
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
-    assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, sent, CHUNK_BYTES, hash), ERR_NONE);
+    assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, sent, CHUNK_BYTES, hash), ERR_NONE);
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_memory_equal(pair.client_hash, hash, 32);
     pair_done(&pair);
@@ -167,13 +167,13 @@ static void payload_sizes_up_to_the_limit_pass(void **state)
     pair_connect(&pair);
     uint8_t by_client[32] = {0}, by_server[32] = {0};
     for (unsigned i = 0; i < COUNT_OF(SIZES); i++) {
-        assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, i, SIZES[i], by_client), ERR_NONE);
-        assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, i, SIZES[i], by_server), ERR_NONE);
+        assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, i, SIZES[i], by_client), ERR_NONE);
+        assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, i, SIZES[i], by_server), ERR_NONE);
     }
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_same_hashes(&pair, by_client, by_server);
     static const uint8_t LONG[LIMIT_PACKET_PAYLOAD_BYTES + 1];
-    assert_int_equal(engine_send(pair.client, PACKET_CHANNEL_DATA, cursor_of(LONG, sizeof LONG)),
+    assert_int_equal(engine_send(pair.client, PAIR_CHANNEL_DATA, cursor_of(LONG, sizeof LONG)),
                      ERR_TOO_LARGE);
     pair_done(&pair);
 }
@@ -186,9 +186,9 @@ static void parts_arrive_as_one_payload(void **state)
     pair_connect(&pair);
     uint8_t hash[32] = {0};
     assert_int_equal(
-        engine_send_parts(pair.client, PACKET_CHANNEL_DATA, cursor_of_text("abc"), cursor_of_text("defg")),
+        engine_send_parts(pair.client, PAIR_CHANNEL_DATA, cursor_of_text("abc"), cursor_of_text("defg")),
         ERR_NONE);
-    pair_add_hash(hash, PACKET_CHANNEL_DATA, cursor_of_text("abcdefg"));
+    pair_add_hash(hash, PAIR_CHANNEL_DATA, cursor_of_text("abcdefg"));
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_memory_equal(pair.server_hash, hash, 32);
     pair_done(&pair);
@@ -225,9 +225,9 @@ static void disconnect_is_told_and_ends(void **state)
         struct engine *from = from_client ? pair.client : pair.server;
         struct engine *to = from_client ? pair.server : pair.client;
         uint8_t hash[32] = {0};
-        assert_int_equal(pair_send(from, PACKET_CHANNEL_DATA, 0, 10, hash), ERR_NONE);
+        assert_int_equal(pair_send(from, PAIR_CHANNEL_DATA, 0, 10, hash), ERR_NONE);
         assert_int_equal(engine_disconnect(from, 11, "that was it"), ERR_NONE);
-        assert_int_equal(pair_send(from, PACKET_CHANNEL_DATA, 0, 10, hash), ERR_CLOSED);
+        assert_int_equal(pair_send(from, PAIR_CHANNEL_DATA, 0, 10, hash), ERR_CLOSED);
         assert_int_equal(pair_move(from, to), ERR_CLOSED);
         assert_memory_equal(from_client ? pair.server_hash : pair.client_hash, hash, 32);
         assert_int_equal(engine_feed(to, cursor_of_text("x")), ERR_CLOSED);
@@ -242,7 +242,7 @@ static void feed_inner(struct engine *inner, struct engine *outer, struct cursor
     struct queue *output = engine_output(inner);
     while (queue_len(output) > 0) {
         size_t part = queue_len(output) < CHUNK_BYTES ? queue_len(output) : CHUNK_BYTES;
-        assert_int_equal(engine_send(outer, PACKET_CHANNEL_DATA, cursor_of(queue_bytes(output), part)),
+        assert_int_equal(engine_send(outer, PAIR_CHANNEL_DATA, cursor_of(queue_bytes(output), part)),
                          ERR_NONE);
         queue_consume(output, part);
     }
@@ -250,7 +250,7 @@ static void feed_inner(struct engine *inner, struct engine *outer, struct cursor
 
 static void outer_server_packet(struct pair *outer, uint8_t type, struct cursor payload)
 {
-    if (type == PACKET_USERAUTH_REQUEST) {
+    if (type == PAIR_USERAUTH_REQUEST) {
         assert_int_equal(engine_accept_user(outer->server), ERR_NONE);
     } else {
         feed_inner(((struct pair *)outer->user)->server, outer->server, payload);
@@ -284,7 +284,7 @@ static void connection_inside_a_connection_works(void **state)
 
     uint8_t hash[32] = {0};
     for (unsigned number = 0; number < 128; number++) {
-        assert_int_equal(pair_send(inner.client, PACKET_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
+        assert_int_equal(pair_send(inner.client, PAIR_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
         feed_inner(inner.client, outer.client, cursor_of(NULL, 0));
         assert_int_equal(pair_exchange(&outer), ERR_NONE);
     }
@@ -312,7 +312,7 @@ static void feeding_from_own_callback_is_refused(void **state)
     pair.server_packet = feed_from_own_callback_packet;
     pair_connect(&pair);
     uint8_t hash[32] = {0};
-    assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, 1, 100, hash), ERR_NONE);
+    assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, 1, 100, hash), ERR_NONE);
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_int_equal(pair.server_packet_count, 2);
     pair_done(&pair);

@@ -110,8 +110,8 @@ static void connection_fed_byte_by_byte_works(void **state)
         assert_int_equal(move_bytewise(pair.server, pair.client), ERR_NONE);
         assert_int_equal(move_bytewise(pair.client, pair.server), ERR_NONE);
         if (pair.login_count > 0 && round < 30) {
-            assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, round, 5000, by_client), ERR_NONE);
-            assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, round, 5001, by_server), ERR_NONE);
+            assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, round, 5000, by_client), ERR_NONE);
+            assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, round, 5001, by_server), ERR_NONE);
         }
     }
     assert_int_equal(pair.login_result, ERR_NONE);
@@ -134,10 +134,9 @@ static void stream_cut_into_pieces_of_any_size_is_unchanged(void **state)
     for (size_t piece = 1; piece < 90000; piece += 1 + piece / 3) {
         struct queue taken = {0};
         for (size_t size = 100; size <= 51200; size *= 8) {
-            assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, number++, size, by_client),
-                             ERR_NONE);
+            assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, number++, size, by_client), ERR_NONE);
         }
-        assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, number++, 0, by_client), ERR_NONE);
+        assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, number++, 0, by_client), ERR_NONE);
         queue_init(&taken, engine_output(pair.client)->limit_bytes);
         queue_swap(engine_output(pair.client), &taken);
         while (queue_len(&taken) > 0) {
@@ -161,7 +160,7 @@ static void encrypted_stream_with_any_bit_changed_ends(void **state)
         pair_connect(&pair);
         uint8_t hash[32] = {0};
         unsigned before = pair.server_packet_count;
-        assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, 1, 22, hash), ERR_NONE);
+        assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, 1, 22, hash), ERR_NONE);
         struct queue *output = engine_output(pair.client);
         assert_int_equal(queue_len(output), PACKET_BYTES);
         queue_bytes(output)[at] ^= 0x10;

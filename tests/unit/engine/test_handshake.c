@@ -18,7 +18,7 @@ static void handshake_of_two_engines_reaches_login(void **state)
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_int_equal(pair.server_ready_count, 1);
     assert_int_equal(pair.server_packet_count, 1);
-    assert_int_equal(pair.last_server_type, PACKET_USERAUTH_REQUEST);
+    assert_int_equal(pair.last_server_type, PAIR_USERAUTH_REQUEST);
     assert_int_equal(pair.login_result, ERR_NONE);
     assert_false(engine_is_rekeying(pair.server));
 
@@ -63,7 +63,7 @@ static void login_request_is_signed_over_the_session_id(void **state)
     struct writer out = writer_of(message, sizeof message);
     struct cursor whole;
     writer_string(&out, cursor_of(pair.session_id, pair.session_id_bytes));
-    writer_u8(&out, PACKET_USERAUTH_REQUEST);
+    writer_u8(&out, PAIR_USERAUTH_REQUEST);
     writer_bytes(&out, cursor_of(pair.last_login, signed_bytes));
     assert_int_equal(writer_done(&out, &whole), ERR_NONE);
     assert_int_equal(crypto_ed25519_verify(subject.at, whole, bytes.at), ERR_NONE);
@@ -85,7 +85,7 @@ static void handshake_with_refused_host_key_ends(void **state)
     assert_int_equal(pair.client_ready_count, 0);
     assert_int_equal(pair.login_count, 0);
     assert_int_equal(engine_feed(pair.client, cursor_of_text("x")), ERR_DENIED);
-    assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, 0, 1, pair.client_hash), ERR_DENIED);
+    assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, 0, 1, pair.client_hash), ERR_DENIED);
     pair_done(&pair);
 }
 
@@ -134,8 +134,8 @@ static void login_refused_is_denied(void **state)
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
     assert_int_equal(pair.login_count, 1);
     assert_int_equal(pair.login_result, ERR_DENIED);
-    assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, 0, 1, pair.client_hash), ERR_STATE);
-    assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, 0, 1, pair.server_hash), ERR_STATE);
+    assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, 0, 1, pair.client_hash), ERR_STATE);
+    assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, 0, 1, pair.server_hash), ERR_STATE);
     pair_done(&pair);
 }
 

@@ -42,7 +42,7 @@ static void refuse_login(struct server *server, const char *methods, bool is_par
     struct writer out = writer_of(memory, sizeof memory);
     writer_text(&out, methods);
     writer_bool(&out, is_partial);
-    send_writer(server, PACKET_USERAUTH_FAILURE, &out);
+    send_writer(server, PAIR_USERAUTH_FAILURE, &out);
 }
 
 static void check_public_key(struct server *server, struct cursor payload, struct cursor in)
@@ -70,7 +70,7 @@ static void check_public_key(struct server *server, struct cursor payload, struc
     assert_int_equal(cursor_string(&signature, 64, &type), ERR_NONE);
     assert_int_equal(cursor_string(&signature, 64, &bytes), ERR_NONE);
     writer_string(&out, cursor_of(server->pair.session_id, server->pair.session_id_bytes));
-    writer_u8(&out, PACKET_USERAUTH_REQUEST);
+    writer_u8(&out, PAIR_USERAUTH_REQUEST);
     writer_bytes(&out, signed_part);
     assert_int_equal(writer_done(&out, &message), ERR_NONE);
     assert_int_equal(crypto_ed25519_verify(server->user_key.public_key, message, bytes.at), ERR_NONE);
@@ -180,9 +180,9 @@ static void on_connection_packet(struct server *server, uint8_t type, struct cur
 static void on_packet(struct pair *pair, uint8_t type, struct cursor payload)
 {
     struct server *server = pair->user;
-    if (type == PACKET_USERAUTH_REQUEST) {
+    if (type == PAIR_USERAUTH_REQUEST) {
         on_login_request(server, payload);
-    } else if (type == PACKET_INFO_RESPONSE) {
+    } else if (type == PAIR_INFO_RESPONSE) {
         on_code(server, payload);
     } else {
         on_connection_packet(server, type, payload);

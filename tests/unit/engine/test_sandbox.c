@@ -60,8 +60,8 @@ static void use_everything(const char *cipher)
     pair_connect(&pair);
     uint8_t hash[32] = {0};
     for (unsigned number = 0; number < 128; number++) {
-        assert_int_equal(pair_send(pair.client, PACKET_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
-        assert_int_equal(pair_send(pair.server, PACKET_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
+        assert_int_equal(pair_send(pair.client, PAIR_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
+        assert_int_equal(pair_send(pair.server, PAIR_CHANNEL_DATA, number, CHUNK_BYTES, hash), ERR_NONE);
         assert_int_equal(pair_exchange(&pair), ERR_NONE);
     }
     assert_true(pair.sign_count > 3);
