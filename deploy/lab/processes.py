@@ -41,6 +41,14 @@ def is_running(entry):
     return entry is not None and entry["start"] is not None and start_time(entry["pid"]) == entry["start"]
 
 
+def program(entry):
+    """File name of the program that a process runs; "" where it is gone."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{entry['pid']}/exe"))
+    except OSError:
+        return ""
+
+
 def family(pid):
     """This process and all its descendants as they are now."""
     children = {}

@@ -1,6 +1,8 @@
 """kill -9 in the middle of a session: what was durable verifies, what is torn is called torn, nothing else is lost."""
 
+import os
 import signal
+import subprocess
 import time
 
 from support import SHELL_PROMPT, LabCase, eventually, processes, read
@@ -15,12 +17,14 @@ class CrashTest(LabCase):
         terminal.say("for i in $(seq 1 300); do echo durable line $i; done; echo shown$((1))")
         terminal.expect("shown1")
         session = self.new_sessions(before)[0]["session"]
-        leaves = self.lab.path("evidence", "leaves")
-        marks = lambda: read(leaves).count(f"ckpt ") and [line for line in read(leaves).splitlines()  # noqa: E731
-                                                          if line.startswith("ckpt ") and session in line]
-        seen = len(marks() or ())
-        eventually(lambda: len(marks() or ()) > seen, "a checkpoint after the last line")
+        seen = len(self.leaves("ckpt", session))
+        eventually(lambda: len(self.leaves("ckpt", session)) > seen, "a checkpoint after the last line")
         return terminal, session
+
+    def leaves(self, kind, session):
+        """Lines of the evidence log about one recording."""
+        return [line for line in read(self.lab.path("evidence", "leaves")).splitlines()
+                if line.startswith(kind + " ") and session in line]
 
     def kill(self, name):
         for entry in self.daemon_children(name):
@@ -41,8 +45,7 @@ class CrashTest(LabCase):
         self.kill("bastion-session")
         self.assertEqual(terminal.wait(), 255)
         eventually(lambda: self.events_since(mark, event="session|connection", outcome="failure"), "an event about the loss")
-        eventually(lambda: any(line.startswith("close ") and session in line and "lost" in line
-                               for line in read(self.lab.path("evidence", "leaves")).splitlines()), "the recording is closed")
+        eventually(lambda: any("lost" in line for line in self.leaves("close", session)), "the recording is closed")
         self.assertEqual(self.verify(session).returncode, 0)
         self.assert_kept(session)
         self.assert_serves()
@@ -98,8 +101,6 @@ class FullDiskTest(LabCase):
 
     @classmethod
     def new_lab(cls):
-        import os
-        import subprocess
         folder = os.path.join(cls.base, "small")
         os.makedirs(folder)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", folder], check=True)
@@ -118,6 +119,5 @@ class FullDiskTest(LabCase):
         self.assert_refused(self.ssh("node1", "echo never"), r"(?i)(record|disk|space)[^\n]*", mark)
         self.assertEqual(self.verify().returncode, 0)
         with self.subTest("after room was made"):
-            import subprocess
             subprocess.run(["mount", "-o", "remount,size=200m", self.small], check=True)
             eventually(lambda: self.ssh("node1", "echo again").stdout == b"again\n", "sessions are recorded again", 60)

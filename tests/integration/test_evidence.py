@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 
 from support import SHELL_PROMPT, LabCase, eventually
 
@@ -80,15 +81,10 @@ class EvidenceTest(LabCase):
     def test_replay_without_the_identity_is_refused(self):
         other = self.lab.path("other-identity")
         if not os.path.exists(other):
-            self.lab_run("age-keygen", "-o", other)
+            subprocess.run(["age-keygen", "-o", other], check=True, capture_output=True)
         done = self.bastion("replay", "--config", self.lab.gateway.config, "--identity", other, self.session, check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertNotIn("text1", done.stdout)
-
-    @staticmethod
-    def lab_run(*words):
-        import subprocess
-        subprocess.run(words, check=True, capture_output=True)
 
     def test_export_is_an_asciicast(self):
         text = self.bastion("export", "--asciicast", *self.reading(), self.session).stdout
@@ -100,7 +96,6 @@ class EvidenceTest(LabCase):
     def test_key_file_is_opened_by_stock_age(self):
         self.copy()
         key = self.recording(".key.age")
-        import subprocess
         done = subprocess.run(["age", "-d", "-i", self.lab.path("identity.txt"), key], capture_output=True, check=True)
         self.assertEqual(len(done.stdout), 32)
 

@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import unittest
 
+import support
 from support import BIN, IS_QUICK, LabCase, processes
 
 COUNT = 30 if IS_QUICK else 200
@@ -53,9 +55,7 @@ class FootprintTest(IdleMixin, LabCase):
     def setUpClass(cls):
         cls.release = os.environ.get("BASTION_RELEASE_BIN")
         if not cls.release:
-            import unittest
             raise unittest.SkipTest("no release build was given")
-        import support
         support.BIN = cls.release
         try:
             super().setUpClass()

@@ -45,7 +45,7 @@ def rooms_and_archives(words):
         if room:
             rooms.add(room[1])
         elif not word.startswith("-Wl,"):
-            others.add(os.path.basename(word).removeprefix("-l"))
+            others.add(os.path.basename(word).removeprefix("-l").removeprefix(":").removeprefix("lib").split(".")[0])
     return rooms, others
 
 
@@ -61,9 +61,9 @@ def problems_of(program, words, binary, expected):
         yield f"{program} holds rooms that links.txt does not give it: {' '.join(sorted(rooms - wanted))}"
     if wanted - rooms:
         yield f"links.txt gives {program} rooms that it does not hold: {' '.join(sorted(wanted - rooms))}"
-    allowed = tuple(f"lib{name}" for name in libraries)
+    allowed = tuple(f"lib{name}." for name in libraries)
     for archive in sorted(archives):
-        if f"lib{archive.removeprefix('lib')}".split(".")[0] not in {f"lib{name}" for name in libraries}:
+        if archive not in libraries:
             yield f"{program} links {archive}, which links.txt does not give it"
     for name in needed(binary):
         if not name.startswith(ALWAYS + SANITIZERS) and not name.startswith(allowed):
