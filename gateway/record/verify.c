@@ -59,8 +59,8 @@ static enum err check_file(struct job *job, const char *full_path, const char *p
     if (entry != NULL && !is_copy) {
         entry->is_seen = true;
     }
-    verify_recording(full_path, path, job->input->vkey, is_copy ? NULL : entry, job->has_log, job->report,
-                     &job->totals);
+    verify_recording(full_path, path, sid, job->input->vkey, is_copy ? NULL : entry, job->has_log,
+                     job->report, &job->totals);
     return ERR_NONE;
 }
 
@@ -173,7 +173,7 @@ static enum err check_unlogged(struct job *job)
     enum err err = verify_log(job->input, &index, sentence, &log);
     for (size_t i = 0; i < job->unlogged_count && err == ERR_NONE; i++) {
         char full_path[PATH_MAX];
-        uint8_t sid[LIMIT_SID_BYTES];
+        uint8_t sid[LIMIT_SID_BYTES] = {0};
         const char *slash = strrchr(job->unlogged[i], '/');
         (void)snprintf(full_path, sizeof full_path, "%s/%s", job->input->recordings_dir, job->unlogged[i]);
         bool is_named = sid_of_name(slash == NULL ? job->unlogged[i] : slash + 1, sid);
@@ -186,7 +186,7 @@ static enum err check_unlogged(struct job *job)
         if (entry != NULL) {
             entry->is_seen = true;
         }
-        verify_recording(full_path, job->unlogged[i], job->input->vkey, entry, true, job->report,
+        verify_recording(full_path, job->unlogged[i], sid, job->input->vkey, entry, true, job->report,
                          &job->totals);
     }
     index_done(&index);
@@ -229,6 +229,6 @@ enum err record_verify_file(const char *path, const struct record_vkey *vkey,
     if (stat(path, &status) != 0) {
         return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM;
     }
-    verify_recording(path, path, vkey, NULL, false, report, &totals);
+    verify_recording(path, path, NULL, vkey, NULL, false, report, &totals);
     return ERR_NONE;
 }

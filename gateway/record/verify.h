@@ -10,9 +10,10 @@ MUST_CHECK enum err verify_log(const struct record_verify_input *input, struct i
                                char sentence[static LIMIT_SENTENCE_BYTES],
                                struct record_log_result *ret_result);
 /** Check the open recording `path` (for the report) against its entry, NULL when the log does not know it.
+ *  @param sid      that the name of the file says, or NULL
  *  @param has_log  false: there is no log to hold it against */
-void verify_recording(const char *full_path, const char *path, const struct record_vkey *vkey,
-                      const struct index_entry *entry, bool has_log,
+void verify_recording(const char *full_path, const char *path, const uint8_t *sid,
+                      const struct record_vkey *vkey, const struct index_entry *entry, bool has_log,
                       const struct record_verify_report *report, struct record_verify_totals *totals);
 
 #endif

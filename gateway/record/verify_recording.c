@@ -232,20 +232,25 @@ static void note_missing_key(struct check *check)
                    "; its key file is missing or another one, so nobody can read it");
 }
 
-void verify_recording(const char *full_path, const char *path, const struct record_vkey *vkey,
-                      const struct index_entry *entry, bool has_log,
+void verify_recording(const char *full_path, const char *path, const uint8_t *sid,
+                      const struct record_vkey *vkey, const struct index_entry *entry, bool has_log,
                       const struct record_verify_report *report, struct record_verify_totals *totals)
 {
     struct check check = {.entry = entry, .has_log = has_log};
     struct record_result result = {.path = path, .sentence = check.sentence, .how = check.how};
     result.verdict = run(&check, full_path, vkey);
     result.frames = check.frames;
+    if (sid != NULL) {
+        memcpy(result.sid, sid, sizeof result.sid);
+    }
     result.tail_bytes = check.tail_bytes;
     if (check.reader.reading != NULL) {
         result.has_head = true;
         result.head = *record_reader_head(&check.reader);
         result.file_bytes = record_reader_offset(&check.reader) + check.tail_bytes;
-        memcpy(result.sid, result.head.sid, sizeof result.sid);
+        if (sid == NULL) {
+            memcpy(result.sid, result.head.sid, sizeof result.sid);
+        }
         result.is_key_missing = is_key_missing(full_path, &result.head);
         if (result.is_key_missing) {
             note_missing_key(&check);
