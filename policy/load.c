@@ -179,6 +179,7 @@ enum err policy_load(struct cursor bytes, const char *file_name, struct policy_r
         loader_done(&loader);
     }
     yaml_document_free(document);
+    yaml_report_sort(&report->findings);
     if (err != ERR_NONE) {
         policy_free(policy);
         return err;

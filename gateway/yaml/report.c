@@ -56,6 +56,24 @@ void yaml_report_warning(struct yaml_report *report, unsigned line, unsigned col
     va_end(arguments);
 }
 
+static bool is_before(const struct yaml_finding *a, const struct yaml_finding *b)
+{
+    return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+void yaml_report_sort(struct yaml_report *report)
+{
+    /* Insertion: few, and equals keep their order. */
+    for (size_t i = 1; i < report->count; i++) {
+        struct yaml_finding finding = report->findings[i];
+        size_t at = i;
+        for (; at > 0 && is_before(&finding, &report->findings[at - 1]); at--) {
+            report->findings[at] = report->findings[at - 1];
+        }
+        report->findings[at] = finding;
+    }
+}
+
 const char *yaml_report_line(const struct yaml_report *report, size_t index,
                              char text[static YAML_LINE_BYTES])
 {

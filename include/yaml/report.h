@@ -18,7 +18,7 @@ struct yaml_finding {
 /** {0} is empty. */
 struct yaml_report {
     char file_name[256];                                 /* as the caller named it, printable */
-    struct yaml_finding findings[2 * YAML_FINDINGS_MAX]; /* in the order found */
+    struct yaml_finding findings[2 * YAML_FINDINGS_MAX]; /* in the order found until sorted */
     size_t count;
     size_t error_count, warning_count; /* also those that were not kept */
 };
@@ -29,6 +29,9 @@ void yaml_report_error(struct yaml_report *report, unsigned line, unsigned colum
     __attribute__((format(printf, 4, 5)));
 void yaml_report_warning(struct yaml_report *report, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/** By line and column; what has none comes first. */
+void yaml_report_sort(struct yaml_report *report);
 
 enum { YAML_LINE_BYTES = 640 };
 /** "file:line:column: message" of one finding ("warning: " before the message of a warning). Returns `text`.
