@@ -51,6 +51,10 @@ static enum err auth_ask(void *owner, const struct userauth_request *request)
     uint8_t memory[LIMIT_KEY_BLOB_BYTES + LIMIT_SIGNATURE_BYTES + 512];
     struct writer out = writer_of(memory, sizeof memory);
     bool is_probe = cursor_len(&request->signature) == 0;
+    if (is_probe && ++session->probe_count > LIMIT_AUTH_PROBES) {
+        /* An agent with many keys is no attack, but each offer is a look-up for the monitor. */
+        return userauth_answer(&session->auth, USERAUTH_FAILED, "too many keys were offered; use IdentitiesOnly=yes");
+    }
     writer_text(&out, request->user);
     if (!is_probe) {
         writer_string(&out, request->method);

@@ -126,6 +126,7 @@ struct session {
     struct sender client_out;
     struct access *accesses; /* OWNED list */
     uint32_t next_ref;
+    unsigned probe_count;
     bool has_input, is_ready, is_identified;
     bool is_ending, has_lingered, is_client_gone;
     enum err failure; /* set in a call of the outer engine */
