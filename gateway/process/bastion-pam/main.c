@@ -97,7 +97,9 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
 /* Nothing was read yet. */
 static bool close_sandbox(struct arguments *arguments)
 {
-    arguments->writable[arguments->writable_count] = "/dev/null"; /* modules that start helpers open it */
+    /* Modules that start helpers open /dev/null. Where nobody says what the modules write, the owners and
+     * modes of files are the limit. */
+    arguments->writable[arguments->writable_count] = arguments->writable_count == 0 ? "/" : "/dev/null";
     const struct sandbox_place place = {
         .uid = arguments->uid, .gid = arguments->gid, .writable_paths = arguments->writable};
     struct sandbox_refusal why;

@@ -73,14 +73,8 @@ static int remove_services(void **state)
     return 0;
 }
 
-static void start_as(const char *person, const char *service)
+static void send_start(const char *person, const char *service)
 {
-    char uid[16];
-    (void)snprintf(uid, sizeof uid, "%d", OATH_UID);
-    char oath[64];
-    (void)snprintf(oath, sizeof oath, "%s/oath", folder);
-    const char *const arguments[] = {BASTION_PAM, "--uid", uid, "--gid", uid, "--writable", oath, NULL};
-    child_start(&child, arguments);
     uint8_t memory[1024];
     struct writer body = writer_of(memory, sizeof memory);
     writer_text(&body, person);
@@ -90,6 +84,16 @@ static void start_as(const char *person, const char *service)
     child_send(&child, IPC_PAM_START, 0, &body);
 }
 
+static void start_as(const char *person, const char *service)
+{
+    char uid[16];
+    (void)snprintf(uid, sizeof uid, "%d", OATH_UID);
+    char oath[64];
+    (void)snprintf(oath, sizeof oath, "%s/oath", folder);
+    const char *const arguments[] = {BASTION_PAM, "--uid", uid, "--gid", uid, "--writable", oath, NULL};
+    child_start(&child, arguments);
+    send_start(person, service);
+}
 static void expect_prompt(uint8_t style, const char *part)
 {
     child_expect(&child, IPC_PAM_PROMPT, 0);
@@ -241,6 +245,27 @@ static void hanging_module_dies_at_the_deadline_of_the_monitor(void **state)
     assert_int_equal(child_wait(&child), CHILD_KILLED + SIGKILL);
 }
 
+static void folder_that_is_not_writable_is_not_written(void **state)
+{
+    (void)state;
+    char code[16];
+    write_users();
+    code_at(0, code);
+    const char *const arguments[] = {BASTION_PAM, "--uid",      "64003",     "--gid",
+                                     "64003",     "--writable", "/dev/zero", NULL};
+    child_start(&child, arguments);
+    send_start("alice", "oathtest");
+    expect_prompt(0, "alice");
+    answer(code);
+    assert_int_not_equal(expect_result(), 0); /* a code that cannot be marked as used is no proof */
+    const char *const no_limit[] = {BASTION_PAM, "--uid", "64003", "--gid", "64003", NULL};
+    child_start(&child, no_limit);
+    send_start("alice", "oathtest");
+    expect_prompt(0, "alice");
+    answer(code);
+    assert_int_equal(expect_result(), 0);
+}
+
 static void monitor_that_leaves_ends_the_conversation(void **state)
 {
     (void)state;
@@ -313,6 +338,7 @@ int main(void)
         cmocka_unit_test(text_of_a_module_is_passed_on),
         cmocka_unit_test(sixteen_prompts_are_the_most),
         cmocka_unit_test(hanging_module_dies_at_the_deadline_of_the_monitor),
+        cmocka_unit_test(folder_that_is_not_writable_is_not_written),
         cmocka_unit_test(monitor_that_leaves_ends_the_conversation),
         cmocka_unit_test(start_that_is_none_ends_the_process),
         cmocka_unit_test(second_start_or_unasked_answer_ends_the_process),
