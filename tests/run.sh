@@ -104,7 +104,7 @@ fi
 suite unit run_ctest
 if [ -z "$filter" ] || [[ lint =~ $filter ]]; then
     options=(--build build/asan)
-    $quick || options+=(--release build/release --tidy build/release)
+    $quick || options+=(--release build/release --tidy build/asan)
     suite lint tests/lint/run.sh "${options[@]}"
 fi
 options=(--bin build/asan/bin)

@@ -15,7 +15,8 @@ def run(report, build):
     pattern = "^(" + "|".join(map(re.escape, sources)) + ")$"
     done = subprocess.run(["run-clang-tidy", "-quiet", "-j", str(os.cpu_count() or 2), "-p", build, pattern], cwd=TOP,
                           capture_output=True, text=True, check=False)
-    found = sorted({line.replace(TOP + "/", "") for line in done.stdout.splitlines()
+    said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)  # run-clang-tidy 14 colours a pipe, too
+    found = sorted({line.replace(TOP + "/", "") for line in said.splitlines()
                     if re.search(r":\d+:\d+: (warning|error): ", line)})
     if done.returncode != 0 and not found:
         found = (done.stderr or done.stdout).splitlines()[-10:]
