@@ -1,5 +1,6 @@
-/* Property: a legal conversation passes the gate byte for byte, whatever its order; and whatever is refused on the
- * way, each side gets exactly one reply to each request that wants one, in the order of the requests. */
+/* Property: a legal conversation passes the gate byte for byte, whatever its order; and whatever is refused
+ * on the way, each side gets exactly one reply to each request that wants one, in the order of the requests.
+ */
 #include "unit_test.h"
 
 #include <stdlib.h>
@@ -9,7 +10,12 @@
 #include "policy/grant.h"
 #include "relay/gate.h"
 
-enum { PEERS_CHANNELS = LIMIT_CHANNELS_PER_ACCESS, PEERS_REQUESTS = 32, PEERS_STEPS = 40000, PEERS_SEEDS = 10 };
+enum {
+    PEERS_CHANNELS = LIMIT_CHANNELS_PER_ACCESS,
+    PEERS_REQUESTS = 32,
+    PEERS_STEPS = 40000,
+    PEERS_SEEDS = 10
+};
 
 /* What both peers know of one channel. Side 0 is the client, as in enum gate_side. */
 struct peers_channel {
@@ -55,7 +61,8 @@ static void peers_got_reply(struct peers *peers, unsigned to, struct cursor payl
     fail_msg("a reply for no channel");
 }
 
-static enum err peers_send(void *owner, enum gate_side to, uint8_t type, struct cursor head, struct cursor body)
+static enum err peers_send(void *owner, enum gate_side to, uint8_t type, struct cursor head,
+                           struct cursor body)
 {
     struct peers *peers = owner;
     assert_int_equal(cursor_len(&body), 0);
@@ -72,7 +79,8 @@ static enum err peers_send(void *owner, enum gate_side to, uint8_t type, struct 
     return ERR_NONE;
 }
 
-static enum err peers_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head, struct cursor body)
+static enum err peers_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head,
+                             struct cursor body)
 {
     (void)owner;
     (void)kind;
@@ -98,11 +106,12 @@ static void peers_open(struct peers *peers, unsigned index)
         at->number[0] = 1000 + index;
         at->window[1] = peers_random(peers, 100000);
         at->max[1] = peers_random(peers, 3000);
-        peers_say(peers, GATE_CLIENT, RELAY_OPEN, pk_open("session", at->number[0], at->window[1], at->max[1]),
-                  GATE_FORWARDED);
+        peers_say(peers, GATE_CLIENT, RELAY_OPEN,
+                  pk_open("session", at->number[0], at->window[1], at->max[1]), GATE_FORWARDED);
     } else if (peers_random(peers, 10) == 0) {
         at->state = PEERS_FREE;
-        peers_say(peers, GATE_TARGET, RELAY_OPEN_FAILURE, pk_open_failure(at->number[0], "no"), GATE_FORWARDED);
+        peers_say(peers, GATE_TARGET, RELAY_OPEN_FAILURE, pk_open_failure(at->number[0], "no"),
+                  GATE_FORWARDED);
     } else {
         at->state = PEERS_OPEN;
         at->number[1] = index * 7;
@@ -130,7 +139,8 @@ static void peers_request(struct peers *peers, struct peers_channel *at, unsigne
     static const struct {
         const char *name;
         bool passes;
-    } ROWS[] = {{"keepalive@openssh.com", true}, {"eow@openssh.com", true}, {"magic", false}, {"shell", false}};
+    } ROWS[] = {
+        {"keepalive@openssh.com", true}, {"eow@openssh.com", true}, {"magic", false}, {"shell", false}};
     if (at->expected[from] == PEERS_REQUESTS) {
         return;
     }
@@ -204,10 +214,9 @@ static void gate_legal_conversation_is_forwarded_byte_exact(void **state)
     (void)state;
     static const struct gate_calls CALLS = {.send = peers_send, .record = peers_record};
     for (uint64_t seed = 1; seed <= PEERS_SEEDS; seed++) {
-        struct peers peers = {.random = seed,
-                              .grant = {.shell = true,
-                                        .exec_record_cap_bytes = 100000,
-                                        .channels = LIMIT_CHANNELS_PER_ACCESS}};
+        struct peers peers = {
+            .random = seed,
+            .grant = {.shell = true, .exec_record_cap_bytes = 100000, .channels = LIMIT_CHANNELS_PER_ACCESS}};
         peers.gate = gate_new(&peers.grant, &CALLS, &peers);
         assert_non_null(peers.gate);
         for (unsigned step = 0; step < PEERS_STEPS; step++) {

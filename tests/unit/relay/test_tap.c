@@ -17,7 +17,8 @@ struct heard {
     enum err error;
 };
 
-static enum err heard_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head, struct cursor body)
+static enum err heard_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head,
+                             struct cursor body)
 {
     struct heard *heard = owner;
     assert_int_equal(channel, 5);
@@ -125,6 +126,7 @@ static void tap_texts_of_peers_are_harmless_and_cut(void **state)
     memset(text, 'n', sizeof text);
     text[1] = 0;
     text[2] = '\033';
+    text[sizeof text - 1] = 0;
     struct cursor bytes = cursor_of(text, sizeof text);
     struct record_body body;
     assert_int_equal(tap_pty(&tap, bytes, 1, 2), ERR_NONE);
