@@ -75,7 +75,7 @@ enum err event_write(struct event_log *log, const char *name, enum event_outcome
     }
     char time[CLOCK_TEXT_BYTES];
     set_text(json, "time", clock_text(clock_wall_us(), time));
-    set_text(json, "host", log->host);
+    set_text(json, "bastion", log->host);
     (void)json_object_set_new(json, "seq", json_integer((json_int_t)log->count));
     set_text(json, "event", name);
     set_text(json, "outcome", OUTCOMES[outcome]);

@@ -327,7 +327,7 @@ static void close_all(struct access *access)
     }
     loop_cancel(session->loop, &access->target_in.op);
     loop_cancel(session->loop, &access->target_out.op);
-    recorder_done(&access->recorder);
+    recorder_finish(&access->recorder);
     fd_close(&access->target_fd);
 }
 
@@ -344,6 +344,7 @@ static void free_access(struct access *access)
     engine_free(access->target);
     userauth_done(&access->auth);
     sender_done(&access->target_out);
+    recorder_done(&access->recorder);
     free(access->host_keys);
     free(access);
 }

@@ -53,7 +53,8 @@ static enum err auth_ask(void *owner, const struct userauth_request *request)
     bool is_probe = cursor_len(&request->signature) == 0;
     if (is_probe && ++session->probe_count > LIMIT_AUTH_PROBES) {
         /* An agent with many keys is no attack, but each offer is a look-up for the monitor. */
-        return userauth_answer(&session->auth, USERAUTH_FAILED, "too many keys were offered; use IdentitiesOnly=yes");
+        return userauth_answer(&session->auth, USERAUTH_FAILED,
+                               "too many keys were offered; use IdentitiesOnly=yes");
     }
     writer_text(&out, request->user);
     if (!is_probe) {
@@ -171,11 +172,17 @@ static enum err data(void *owner, unsigned channel, struct cursor bytes)
     return ERR_NONE;
 }
 
+static const char *leave_reason(const struct access *access)
+{
+    bool is_done = access->gate != NULL && gate_channel_count(access->gate) == 0;
+    return is_done ? "ended" : "the client closed the connection";
+}
+
 static enum err eof(void *owner, unsigned channel)
 {
     struct access *access = access_of_channel(owner, channel);
     if (access != NULL) {
-        access_end(access, NULL, "the client closed the connection");
+        access_end(access, NULL, leave_reason(access));
     }
     return ERR_NONE;
 }
@@ -185,7 +192,7 @@ static enum err closed(void *owner, unsigned channel)
     struct access *access = access_of_channel(owner, channel);
     if (access != NULL) {
         access->is_channel_gone = true;
-        access_end(access, NULL, "the client closed the connection");
+        access_end(access, NULL, leave_reason(access));
     }
     return ERR_NONE;
 }

@@ -2,6 +2,7 @@
  * it: the turn flushes the records first, and writes to the peers only when none waits. */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -108,10 +109,19 @@ bool recorder_is_quiet(const struct recorder_stream *stream)
     return !stream->room_op.in_flight && !stream->acks.op.in_flight;
 }
 
-void recorder_done(struct recorder_stream *stream)
+void recorder_finish(struct recorder_stream *stream)
 {
     loop_cancel(stream->session->loop, &stream->room_op);
-    loop_cancel(stream->session->loop, &stream->acks.op);
+    if (stream->fd >= 0 && shutdown(stream->fd, SHUT_WR) != 0) {
+        stream->has_failed = true;
+    }
+    if (stream->has_failed) {
+        loop_cancel(stream->session->loop, &stream->acks.op);
+    }
+}
+
+void recorder_done(struct recorder_stream *stream)
+{
     fd_close(&stream->fd);
     queue_done(&stream->records);
 }

@@ -63,6 +63,8 @@ MUST_CHECK enum err recorder_add(struct recorder_stream *stream, uint8_t kind, u
 bool recorder_flush(struct recorder_stream *stream);
 /** The recorder is too far behind: stop reading. */
 bool recorder_is_behind(const struct recorder_stream *stream);
+/** Say that nothing follows. The recorder closes its end when all is sealed: the stream is quiet then. */
+void recorder_finish(struct recorder_stream *stream);
 bool recorder_is_quiet(const struct recorder_stream *stream);
 
 enum access_state {
