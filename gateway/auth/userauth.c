@@ -94,9 +94,11 @@ static enum err fail(struct userauth *auth)
 {
     auth->failures++;
     if (auth->kind == USERAUTH_INNER) {
-        /* Nothing that the engineer could try next changes the answer: an empty list makes clients stop. */
+        /* Nothing that the engineer could try next changes the answer. Clients stop at a list with no method
+         * that they know; an empty one makes OpenSSH try all that it has. */
         auth->state = USERAUTH_IDLE;
-        return auth->failures > USERAUTH_INNER_TRIES ? ERR_DENIED : send_failure(auth, "", false);
+        return auth->failures > USERAUTH_INNER_TRIES ? ERR_DENIED
+                                                     : send_failure(auth, "refused@bastion", false);
     }
     bool is_proven = auth->state == USERAUTH_PROVEN;
     auth->state = is_proven ? USERAUTH_PROVEN : USERAUTH_IDLE;

@@ -272,7 +272,7 @@ static void inner_denial_is_told_and_bounded(void **state)
     userauth_init(&auth, USERAUTH_INNER, &EVENTS, &trace);
     assert_int_equal(send_simple(&auth, "root", "none"), ERR_NONE);
     assert_int_equal(userauth_answer(&auth, USERAUTH_FAILED, "no"), ERR_NONE);
-    assert_string_equal(trace.text, "probe(root) 53(bastion: no\r\n) 51()");
+    assert_string_equal(trace.text, "probe(root) 53(bastion: no\r\n) 51(refused@bastion)");
     for (int i = 1; i < USERAUTH_INNER_TRIES; i++) {
         assert_int_equal(send_simple(&auth, "root", "none"), ERR_NONE);
         assert_int_equal(userauth_answer(&auth, USERAUTH_FAILED, ""), ERR_NONE);
