@@ -52,17 +52,21 @@ rules:
     who: [ci]
     to: [nodes]
     as: [ec2-user, deploy]
-    can: {{ shell: true, exec: true }}
+    can: {{ shell: true, exec: true, sftp: write, forward: true, remote_forward: true, agent: true, x11: true }}
     when: {{ from: [engineers] }}
+
+defaults:
+  record: {{ terminal: output, input: none, exec: 64MiB }}
+  limits: {{ session: 8h, idle: 30m, connections_per_person: 400, channels_per_connection: 16 }}
 
 tests:
   - name: an engineer works as ec2-user and only looks as deploy
     as: {{ user: alice, from: {user_ip}, mfa_age: 5m }}
-    allow: ["shell nodes as ec2-user", "exec nodes as deploy: uptime"]
-    deny: ["shell nodes as deploy", "exec nodes as deploy: uptime; id", "shell nodes as root"]
+    allow: [shell node1 as ec2-user, "exec node1 as deploy: uptime"]
+    deny: [shell node1 as deploy, "exec node1 as deploy: uptime; id", shell node1 as root]
   - name: the engineer's second factor is asked for
     as: {{ user: alice, from: {user_ip}, mfa_age: 9h }}
-    deny: ["shell nodes as ec2-user"]
+    deny: [shell node1 as ec2-user]
 """
 
 CONFIG = """\
