@@ -1,0 +1,49 @@
+#include "policy/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char USAGE[] =
+    "Usage: bastion policy check FILE [--json]\n"
+    "       bastion policy explain FILE --user NAME [--from ADDRESS] [--mfa-age TIME] [--json] LINE\n"
+    "\n"
+    "check    reads the file as the gateway does, runs its tests, and says what is wrong and where.\n"
+    "explain  says whether a person may do something, by which rule, or what stands in the way.\n"
+    "\n"
+    "LINE is what a test in the file has:  shell node1 as ec2-user\n"
+    "                                      exec node1 as deploy: /usr/local/bin/deploy api 1.2\n"
+    "     or the command before the host:  exec '/usr/local/bin/deploy api 1.2' node1 as deploy\n"
+    "Actions: connect, shell, exec, sftp-read, sftp-write, forward, remote-forward, agent, x11.\n"
+    "Without \"as ACCOUNT\" any account will do. A host may be host:port, or the name of a target.\n"
+    "\n"
+    "  --user NAME       the person\n"
+    "  --from ADDRESS    where the person comes from; without it no \"from\" of a rule is met\n"
+    "  --mfa-age TIME    how old the second factor is (0s, 5m, 1h); without it there is none\n"
+    "  --json            for programs\n"
+    "\n"
+    "Exit status: 0 the file is valid, or it is allowed; 1 it is denied; 2 wrong usage; 3 the file is "
+    "invalid.\n";
+
+int cli_usage_error(const char *message, const char *detail)
+{
+    (void)fprintf(stderr, "bastion policy: %s%s\nTry \"bastion policy --help\".\n", message, detail);
+    return CLI_USAGE;
+}
+
+int policy_command(int argc, char **argv)
+{
+    const char *command = argc < 2 ? "" : argv[1];
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0) {
+        (void)fputs(USAGE, stdout);
+        return CLI_OK;
+    }
+    if (strcmp(command, "check") == 0) {
+        return cli_check(argc - 1, argv + 1);
+    }
+    if (strcmp(command, "explain") == 0) {
+        return cli_explain(argc - 1, argv + 1);
+    }
+    return cli_usage_error(*command == 0 ? "a command is missing" : "there is no command ", command);
+}
