@@ -18,8 +18,7 @@ struct question {
     uint32_t target_number;
     struct network from; /* family 0 lies in no network */
     struct cursor account;
-    unsigned denied;           /* by `never` */
-    const struct never *never; /* the first that denies something that was asked */
+    unsigned denied; /* by `never` */
 };
 
 /* The rule that came nearest, and the clause that it fails. */
@@ -96,14 +95,9 @@ static bool walk_next(struct walk *walk, size_t *ret_entry)
 static void collect_nevers(struct question *question)
 {
     struct walk walk = walk_of(question, &question->policy->never_bits);
-    unsigned asked = can_bits_of(question->request->action);
     size_t entry = 0;
     while (walk_next(&walk, &entry)) {
-        const struct never *never = &question->policy->nevers[entry];
-        question->denied |= never->deny;
-        if (question->never == NULL && (never->deny & asked) != 0) {
-            question->never = never;
-        }
+        question->denied |= question->policy->nevers[entry].deny;
     }
 }
 
@@ -231,22 +225,37 @@ static bool collect_factor_adds(const struct question *question, const struct po
     return false;
 }
 
+/* The first `never` that takes away one of `bits`; NULL when none does. */
+static const struct never *find_never(const struct question *question, unsigned bits)
+{
+    struct walk walk = walk_of(question, &question->policy->never_bits);
+    size_t entry = 0;
+    while (walk_next(&walk, &entry)) {
+        if ((question->policy->nevers[entry].deny & bits) != 0) {
+            return &question->policy->nevers[entry];
+        }
+    }
+    return NULL;
+}
+
 static void deny_by_can(const struct question *question, const struct rule *rule, struct policy_decision *ret)
 {
     const struct policy_request *request = question->request;
-    if (question->never != NULL && (can_bits(&rule->can) & can_bits_of(request->action)) != 0 &&
-        (can_bits(&rule->can) & can_bits_of(request->action) & ~question->denied) == 0) {
-        deny(ret, "NEVER", question->never->id, "%s is never allowed for %s on %s (%s)",
-             policy_action_text(request->action), request->person, question->target->name,
-             question->never->id);
+    unsigned asked = can_bits_of(request->action);
+    unsigned given = can_bits(&rule->can) & asked;
+    unsigned wanted = given == 0 ? asked : given;
+    const struct never *never = (wanted & ~question->denied) == 0 ? find_never(question, wanted) : NULL;
+    if (never != NULL) {
+        deny(ret, "NEVER", never->id, "%s is never allowed for %s on %s (%s)", policy_action_text(request->action),
+             request->person, question->target->name, never->id);
         return;
     }
-    const char *reason = "";
+    const char *reason = NULL;
     if (request->action == POLICY_EXEC && rule->can.exec == GRANT_EXEC_LISTED) {
         reason = grant_check_listed(rule->can.patterns, request->command);
     }
-    deny(ret, "CAN", rule->id, "rule %s does not allow %s on %s%s%s", rule->id,
-         policy_action_text(request->action), question->target->name, *reason == 0 ? "" : ": ", reason);
+    deny(ret, "CAN", rule->id, "rule %s does not allow %s on %s%s%s", rule->id, policy_action_text(request->action),
+         question->target->name, reason == NULL ? "" : ": ", reason == NULL ? "" : reason);
 }
 
 static void deny_by_rule(const struct question *question, const struct nearest *nearest,
