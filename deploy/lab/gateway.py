@@ -90,7 +90,7 @@ source_address: auto
 uids: {{ signer: {uid}, recorder: {uid_recorder}, pam: {uid_pam}, dial: {uid_dial},
         sessions_first: {uid_sessions}, sessions_count: 1000 }}
 limits: {{ max_connections: 400, per_source: 400, startups: 200 }}
-{times}"""
+{penalties}{times}"""
 
 PAM = """\
 auth     requisite  pam_oath.so usersfile={folder}/oath/users window=1 digits=6
@@ -202,7 +202,8 @@ class Gateway:
         return CONFIG.format(folder=self.folder, bastion_ip=self.network.bastion_ip, port=PORT,
                              recordings=self.recordings, min_free=self.settings.get("min_free", "64MiB"),
                              bin_dir=self.bin_dir, uid=uid, uid_recorder=uid + 1, uid_dial=uid + 2,
-                             uid_pam=uid + 3, uid_sessions=uid + 100, times=f"times: {times}\n" if times else "")
+                             uid_pam=uid + 3, uid_sessions=uid + 100,
+                             penalties=self.settings.get("penalties", f"no_penalties: [{self.network.user_net}]\n"), times=f"times: {times}\n" if times else "")
 
     def write_names(self):
         """What the bastion's resolver knows. Written in place: the daemon's /etc/hosts is this very file."""

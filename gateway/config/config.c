@@ -94,6 +94,28 @@ static void read_listen(void *context, const struct yaml_node *value, void *into
     }
 }
 
+static void read_no_penalties(void *context, const struct yaml_node *value, void *into)
+{
+    struct loading *loading = context;
+    struct gateway_config *config = into;
+    if (!yaml_expect_list(loading->report, value, "no_penalties")) {
+        return;
+    }
+    if (value->count > CONFIG_NETWORKS_MAX) {
+        FAIL(loading, value, "these are more than %d networks", CONFIG_NETWORKS_MAX);
+        return;
+    }
+    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
+        if (item->kind != YAML_TEXT ||
+            network_parse(item->text, &config->no_penalties[config->no_penalties_count]) != ERR_NONE) {
+            FAIL(loading, item,
+                 "an item of \"no_penalties\" must be a network or an address: \"10.0.0.0/8\"");
+            return;
+        }
+        config->no_penalties_count++;
+    }
+}
+
 static void read_source(void *context, const struct yaml_node *value, void *into)
 {
     struct loading *loading = context;
@@ -213,6 +235,7 @@ static const struct yaml_field FIELDS[] = {
      .offset = offsetof(struct gateway_config, min_free_bytes)},
     {.name = "uids", .read = read_uids},
     {.name = "limits", .read = read_limits},
+    {.name = "no_penalties", .read = read_no_penalties},
     {.name = "times", .read = read_times},
 };
 

@@ -155,10 +155,25 @@ static void session_ready(void *owner, struct child *child)
     }
 }
 
-static void offend_if_unproven(struct connection *connection)
+static bool is_forgiven(const struct connection *connection)
+{
+    const struct gateway_config *config = &connection->monitor->config;
+    struct network source;
+    if (network_address(cursor_of_text(connection->from), &source) != ERR_NONE) {
+        return false;
+    }
+    for (size_t i = 0; i < config->no_penalties_count; i++) {
+        if (network_contains(&config->no_penalties[i], &source)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void penalise(struct connection *connection)
 {
     bool has_offended = connection->offence_text != NULL;
-    if (!has_offended && connection->is_counted_proven) {
+    if ((!has_offended && connection->is_counted_proven) || is_forgiven(connection)) {
         return;
     }
     enum admission_offence offence = has_offended               ? connection->offence
@@ -173,12 +188,13 @@ static void session_exited(void *owner, struct child *child, bool is_clean, cons
     struct connection *connection = owner;
     bool was_expected = connection->phase == PHASE_ENDED;
     if (!is_clean && !was_expected) {
-        connection->offence_text = how;
+        /* An identified engineer's session that dies is our trouble; a stranger's may be an attempt. */
+        connection->offence_text = connection->is_counted_proven ? NULL : how;
         connection->offence = ADMISSION_CRASH;
         report_connection(connection, "session.killed", EVENT_FAILURE, NULL, how);
     }
     report_connection(connection, "connection.closed", EVENT_SUCCESS, NULL, NULL);
-    offend_if_unproven(connection);
+    penalise(connection);
     connection_free(connection);
 }
 

@@ -17,6 +17,7 @@ enum {
     CONFIG_PATH_BYTES = 256, /* an absolute path and its NUL; "" where a key may be left out */
     CONFIG_NAME_BYTES = 64,
     CONFIG_LISTEN_MAX = 16,
+    CONFIG_NETWORKS_MAX = 32,
 };
 
 struct config_listen {
@@ -73,6 +74,10 @@ struct gateway_config {
         uint32_t per_source;      /* 32 from one address */
         uint32_t startups;        /* 64 not yet identified, over all sources */
     } limits;
+
+    /* Sources that are never kept out for what they did (default none): a NAT gateway, a monitoring host. */
+    struct network no_penalties[CONFIG_NETWORKS_MAX];
+    size_t no_penalties_count;
 
     struct {
         uint32_t banner_s; /* 10: until the client's version line */

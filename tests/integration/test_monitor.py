@@ -1,0 +1,89 @@
+"""A session process that is an attacker's: every message that it must not send ends it, is told, and harms nobody else."""
+
+import os
+import re
+import socket
+
+from support import BIN, LabCase, Lab, TOP, eventually, processes, read
+
+TABLE = re.compile(r"^MSG\((\w+),\s*(\w+),\s*(\w+),\s*([\w |]+?),\s*(\d+),\s*(\d+),\s*(\d+)\)", re.M)
+MESSAGES = TABLE.findall(read(os.path.join(TOP, "include/ipc/messages.def")))
+NUMBERS = {row[0]: number for number, row in enumerate(MESSAGES, 1)}
+SESSION_MESSAGES = [row for row in MESSAGES if row[1] == "SESSION"]
+EVIL = os.path.join(os.path.dirname(BIN), "tests", "evil_session")
+
+
+class HostileSessionTest(LabCase):
+    @classmethod
+    def new_lab(cls):
+        """The lab's programs, with one of them replaced."""
+        folder = os.path.join(cls.base, "bin")
+        os.makedirs(folder)
+        for name in os.listdir(BIN):
+            os.symlink(EVIL if name == "bastion-session" else os.path.join(BIN, name), os.path.join(folder, name))
+        lab = Lab(os.path.join(cls.base, "lab"), folder, dict(cls.settings), people=cls.people, machines=cls.machines)
+        cls.addClassCleanup(cls.end_lab, lab)
+        return lab.up()
+
+    def attack(self, words):
+        """Have it done; returns what the monitor reported. The connection must end with the process."""
+        mark = len(self.events())
+        with socket.create_connection((self.lab.network.bastion_ip, 22), 30) as client:
+            client.settimeout(60)
+            client.sendall(words.encode() + b"\n")
+            try:
+                said = client.recv(100)
+            except ConnectionResetError:
+                said = b""
+        self.assertEqual(said, b"", f"{words}: the session process lives on")
+        eventually(lambda: self.events_since(mark, event="connection.closed"), f"{words}: the connection is over", 30)
+        return [event["event"] for event in self.events()[mark:]]
+
+    def assert_violation(self, words):
+        self.assertIn("ipc.violation", self.attack(words), words)
+        self.assertTrue(processes.is_running(self.lab.gateway.daemon))
+
+    def test_every_message_of_a_later_phase_is_a_violation(self):
+        for name, _, _, phases, *_ in SESSION_MESSAGES:
+            if "KEX" not in phases and "ANY" not in phases:
+                with self.subTest(message=name):
+                    self.assert_violation(f"early {NUMBERS[name]}")
+
+    def test_every_message_of_another_process_is_a_violation(self):
+        for name, sender, *_ in MESSAGES:
+            if sender != "SESSION":
+                with self.subTest(message=name):
+                    self.assert_violation(f"early {NUMBERS[name]}")
+
+    def test_every_message_that_is_too_large_is_a_violation(self):
+        for name, *_ in SESSION_MESSAGES:
+            with self.subTest(message=name):
+                self.assert_violation(f"large {NUMBERS[name]}")
+
+    def test_every_message_with_a_descriptor_is_a_violation(self):
+        for name, *_ in SESSION_MESSAGES:
+            with self.subTest(message=name):
+                self.assert_violation(f"fd {NUMBERS[name]}")
+
+    def test_every_body_of_garbage_is_a_violation(self):
+        for name, *_ in SESSION_MESSAGES:
+            if name != "KEX_SIGN":  # the signer judges hashes: it says no
+                with self.subTest(message=name):
+                    self.assert_violation(f"other {NUMBERS[name]}")
+
+    def test_every_message_too_often_is_a_violation(self):
+        for name, *_ in SESSION_MESSAGES:
+            with self.subTest(message=name):
+                self.assert_violation(f"flood {NUMBERS[name]}")
+
+    def test_what_is_no_message_is_a_violation(self):
+        for words in ("type 0", f"type {len(MESSAGES) + 1}", "type 65535", "short 1", "short 7", "huge"):
+            with self.subTest(words=words):
+                self.assert_violation(words)
+
+    def test_process_that_does_not_read_is_ended(self):
+        self.assert_violation("mute")
+
+    def test_process_that_ends_at_once_harms_nobody(self):
+        self.attack("none")
+        self.assertTrue(processes.is_running(self.lab.gateway.daemon))
