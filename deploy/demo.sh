@@ -65,7 +65,9 @@ must_refuse() { # must_refuse TEXT COMMAND...: the command fails, and says TEXT
     grep -qiE -- "$text" <<<"$said" || failed "it does not say why (looked for: $text)"
 }
 
-newest_session() { "$bin/bastion" sessions --config "$CONFIG" --identity "$AGE_IDENTITY" --json | "$here/lab/newest_session.py" "$1"; }
+session_that_ended_with() { # its id, from the list as JSON
+    "$bin/bastion" sessions --config "$CONFIG" --user alice --json | sed -n "s/.*\"id\":\"\([0-9a-f]*\)\".*\"exit_status\":$1,.*/\1/p"
+}
 
 story() {
     dir=$(mktemp -d /tmp/bastion-demo.XXXXXX)
@@ -111,11 +113,12 @@ story() {
     run ssh -F "$dir/ssh_config.machine" node1 'echo deployed as $(id -un) on $(hostname)'
 
     step "The security team lists the sessions"
-    run "$bin/bastion" sessions --config "$CONFIG" --identity "$AGE_IDENTITY"
+    run "$bin/bastion" sessions --config "$CONFIG"
 
     step "... and replays alice's" "Sealed for the security team's age key: the bastion itself cannot read it any more."
     local session
-    session=$(newest_session shell)
+    session=$(session_that_ended_with 7)
+    [ -n "$session" ] || failed "alice's session is not in the list"
     run "$bin/bastion" replay --config "$CONFIG" --identity "$AGE_IDENTITY" --speed 8 --idle-limit 0.2 "$session" |
         tee "$dir/replayed"
     grep -q 'from node1' "$dir/replayed" || failed "the replay does not show what was on the screen"
@@ -148,10 +151,10 @@ tamper() {
     cp -r "$RECORDINGS" "$EVIDENCE" "$dir/copy/"
     file=$(find "$dir/copy" -name "$1.rec")
     [ -n "$file" ] || failed "no recording file of session $1"
-    run "$bin/bastion" verify --log-key "$LOG_KEY_PUBLIC" --recordings "$dir/copy/recordings" \
+    run "$bin/bastion" verify --key "$LOG_KEY_PUBLIC" --recordings "$dir/copy/recordings" \
         --evidence "$dir/copy/evidence" --all || failed "the untouched copy does not verify"
     "$here/lab/flip_byte.py" "$file"
-    must_refuse "$1" "$bin/bastion" verify --log-key "$LOG_KEY_PUBLIC" --recordings "$dir/copy/recordings" \
+    must_refuse "$1" "$bin/bastion" verify --key "$LOG_KEY_PUBLIC" --recordings "$dir/copy/recordings" \
         --evidence "$dir/copy/evidence" --all
 }
 

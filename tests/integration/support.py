@@ -142,12 +142,13 @@ class LabCase(unittest.TestCase):
 
     def sessions(self):
         """All recorded accesses, oldest first."""
-        return sorted(json.loads(self.bastion("sessions", "--json", *self.reading()).stdout), key=lambda one: one["start"])
+        listed = self.bastion("sessions", "--json", "--limit", "0", "--config", self.lab.gateway.config).stdout
+        return [json.loads(line) for line in reversed(listed.splitlines())]
 
     def new_sessions(self, before):
         """Sessions that `before` does not hold, once there is one."""
-        known = {one["session"] for one in before}
-        return eventually(lambda: [one for one in self.sessions() if one["session"] not in known], "a new recording", 30)
+        known = {one["id"] for one in before}
+        return eventually(lambda: [one for one in self.sessions() if one["id"] not in known], "a new recording", 30)
 
     def replayed(self, session):
         """Everything that was on the screen or in the streams, as fast as it goes."""

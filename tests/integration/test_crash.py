@@ -16,7 +16,7 @@ class CrashTest(LabCase):
         terminal.expect(SHELL_PROMPT)
         terminal.say("for i in $(seq 1 300); do echo durable line $i; done; echo shown$((1))")
         terminal.expect("shown1")
-        session = self.new_sessions(before)[0]["session"]
+        session = self.new_sessions(before)[0]["id"]
         seen = len(self.leaves("ckpt", session))
         eventually(lambda: len(self.leaves("ckpt", session)) > seen, "a checkpoint after the last line")
         return terminal, session
@@ -79,7 +79,7 @@ class CrashTest(LabCase):
         before = self.sessions()
         child = self.ssh_start("node1", "while :; do head -c 100000 /dev/urandom | base64; done")
         self.assertTrue(child.stdout.read(4 << 20))
-        session = self.new_sessions(before)[0]["session"]
+        session = self.new_sessions(before)[0]["id"]
         time.sleep(2)  # some checkpoints
         self.kill("bastion-recorder")
         child.stdout.read()

@@ -32,8 +32,8 @@ class EvidenceTest(LabCase):
             terminal.resize(35, 100)
             terminal.say("stty size; exit 5")
             terminal.wait()
-        sessions = eventually(lambda: [one for one in self.new_sessions(before) if "shell" in json.dumps(one)], "the session")
-        self.session = sessions[-1]["session"]
+        sessions = eventually(lambda: [one for one in self.new_sessions(before) if one["exit_status"] == 5], "the session is closed")
+        self.session = sessions[0]["id"]
 
     def copy(self):
         """Recordings and evidence to be tampered with; returns the words for verify."""
@@ -42,7 +42,7 @@ class EvidenceTest(LabCase):
         shutil.copytree(self.lab.gateway.recordings, os.path.join(folder, "recordings"))
         shutil.copytree(self.lab.path("evidence"), os.path.join(folder, "evidence"))
         self.copied = folder
-        return ["verify", "--log-key", self.lab.path("keys", "log.pub"), "--recordings", os.path.join(folder, "recordings"),
+        return ["verify", "--key", self.lab.path("keys", "log.pub"), "--recordings", os.path.join(folder, "recordings"),
                 "--evidence", os.path.join(folder, "evidence"), "--all"]
 
     def recording(self, ending=".rec"):
@@ -56,17 +56,17 @@ class EvidenceTest(LabCase):
         self.assertNotEqual(done.returncode, 0, done.stdout)
         self.assertRegex(done.stdout + done.stderr, verdict)
 
-    def test_list_shows_who_where_and_how_long(self):
-        found = [one for one in self.sessions() if one["session"] == self.session]
+    def test_list_shows_who_where_and_how_it_ended(self):
+        found = [one for one in self.sessions() if one["id"] == self.session]
         self.assertEqual(len(found), 1)
-        text = json.dumps(found[0])
-        for word in ("ivan", "node1", "ec2-user"):
-            self.assertIn(word, text)
+        shown = {key: found[0][key] for key in ("person", "account", "host", "from", "closed", "exit_status", "damage")}
+        self.assertEqual(shown, {"person": "ivan", "account": "ec2-user", "host": "node1", "closed": True, "exit_status": 5,
+                                 "from": self.lab.network.user_ip, "damage": None})
 
     def test_list_filters_by_person(self):
-        listed = self.bastion("sessions", "--json", "--person", "ivan", *self.reading()).stdout
-        self.assertIn(self.session, listed)
-        self.assertNotIn(self.session, self.bastion("sessions", "--json", "--person", "alice", *self.reading()).stdout)
+        words = ["sessions", "--json", "--config", self.lab.gateway.config, "--user"]
+        self.assertIn(self.session, self.bastion(*words, "ivan").stdout)
+        self.assertNotIn(self.session, self.bastion(*words, "alice", check=False).stdout)
 
     def test_replay_shows_the_screen(self):
         shown = self.replayed(self.session)
@@ -118,7 +118,7 @@ class EvidenceTest(LabCase):
                     byte = file.read(1)[0]
                     file.seek(at)
                     file.write(bytes([byte ^ 1]))
-                self.assert_noticed(words, "TAMPERED|UNREADABLE|WRONG|NOT.LOGGED")
+                self.assert_noticed(words, "TAMPERED|UNREADABLE|WRONG-KEY|NOT-LOGGED")
                 with open(path, "r+b") as file:
                     file.seek(at)
                     file.write(bytes([byte]))
