@@ -212,6 +212,7 @@ void connection_free(struct connection *connection)
     child_done(&connection->session);
     monitor->connections[connection->uid_slot] = NULL;
     free(connection);
+    monitor_stop_if_empty(monitor);
 }
 
 static enum err send_start(struct connection *connection)

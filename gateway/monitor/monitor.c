@@ -150,12 +150,33 @@ static void reload_policy(struct monitor *monitor)
     report_evidence(monitor, "policy", monitor->policy_hash);
 }
 
-static void begin_stop(struct monitor *monitor)
+void monitor_stop_if_empty(struct monitor *monitor)
 {
-    if (!monitor->is_stopping) {
-        monitor->is_stopping = true;
+    bool is_empty = true;
+    for (size_t i = 0; i < monitor->connection_capacity; i++) {
+        is_empty = is_empty && monitor->connections[i] == NULL;
+    }
+    if (monitor->is_stopping && is_empty) {
         loop_stop(monitor->loop);
     }
+}
+
+/* Everybody is told, and has a moment to read it. */
+static void begin_stop(struct monitor *monitor)
+{
+    if (monitor->is_stopping) {
+        return;
+    }
+    monitor->is_stopping = true;
+    monitor->stop_at_us = clock_monotonic_us() + STOP_WAIT_US;
+    listener_stop(monitor);
+    for (size_t i = 0; i < monitor->connection_capacity; i++) {
+        if (monitor->connections[i] != NULL) {
+            connection_end(monitor->connections[i],
+                           "the bastion is being stopped; please connect again in a moment");
+        }
+    }
+    monitor_stop_if_empty(monitor);
 }
 
 static void signal_ready(struct loop_op *op, int result)
@@ -190,6 +211,9 @@ static void tick(struct loop_op *op, int result)
     service_tick(monitor, now_us);
     lease_drop(&monitor->leases, NULL, now_us, LEASE_SWEEP_S);
     child_sweep(monitor);
+    if (monitor->is_stopping && now_us >= monitor->stop_at_us) {
+        loop_stop(monitor->loop);
+    }
     if (monitor->is_evidence_lost) {
         REPORT(monitor, "events.retried", EVENT_SUCCESS,
                {.key = "sentence", .text = "the events file can be written again"});
@@ -371,8 +395,6 @@ void monitor_stop(struct monitor *monitor)
         listener_stop(monitor);
         for (size_t i = 0; monitor->connections != NULL && i < monitor->connection_capacity; i++) {
             if (monitor->connections[i] != NULL) {
-                connection_end(monitor->connections[i],
-                               "the bastion is being stopped; please connect again in a moment");
                 connection_free(monitor->connections[i]);
             }
         }

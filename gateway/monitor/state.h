@@ -188,11 +188,16 @@ struct monitor {
     int keys_dir, known_hosts_dir, state_dir; /* OWNED */
     int signal_fd;
     struct loop_op signal_op, tick_op;
-    bool is_stopping;
-    bool is_shutting_down;
+    bool is_stopping;      /* no new connections, the open ones were told */
+    bool is_shutting_down; /* the loop has ended */
+    uint64_t stop_at_us;
     struct child *detached;     /* OWNED, a list */
     struct ipc_message message; /* the one being received: too large for a stack */
 };
+
+/* monitor.c */
+/** While stopping: end the loop once the last connection is gone. */
+void monitor_stop_if_empty(struct monitor *monitor);
 
 /* report.c */
 void report(struct monitor *monitor, const char *event, enum event_outcome outcome,
