@@ -31,12 +31,11 @@ void gate_free(struct gate *gate)
 
 /* What the files of the gate share */
 
-MUST_CHECK enum err gate_violation(struct gate *gate, enum gate_side from, const char *what)
+void gate_set_violation(struct gate *gate, enum gate_side from, const char *what)
 {
     (void)snprintf(gate->explain, sizeof gate->explain, "the %s %s",
                    from == GATE_CLIENT ? "client" : "target", what);
     gate->is_violated = true;
-    return ERR_MALFORMED;
 }
 
 MUST_CHECK enum err gate_forward(struct gate *gate, const struct gate_packet *packet)

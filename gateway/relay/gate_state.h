@@ -97,8 +97,14 @@ static inline enum gate_side gate_other(enum gate_side side)
 
 /* gate.c */
 
-/** The access is over: "the client <what>". @return ERR_MALFORMED. */
-MUST_CHECK enum err gate_violation(struct gate *gate, enum gate_side from, const char *what);
+/** Say why the access is over: "the client <what>". */
+void gate_set_violation(struct gate *gate, enum gate_side from, const char *what);
+/** The same, as the error to return. */
+static inline MUST_CHECK enum err gate_violation(struct gate *gate, enum gate_side from, const char *what)
+{
+    gate_set_violation(gate, from, what);
+    return ERR_MALFORMED;
+}
 MUST_CHECK enum err gate_forward(struct gate *gate, const struct gate_packet *packet);
 MUST_CHECK enum err gate_send(struct gate *gate, enum gate_side to, enum relay_type type,
                               const struct writer *out);
