@@ -147,6 +147,9 @@ enum err replay_cast_event(struct replay_cast *cast, const struct replay_event *
                        replay_screen_rows(event->rows));
         return write_event(cast, event->t_us, "r", cursor_of_text(size), out);
     }
+    if (event->kind == REPLAY_NOTE) {
+        return ERR_NONE;
+    }
     TRY(cast->is_raw ? decode(cast, event->bytes) : replay_filter_put(&cast->filter, event->bytes));
     return write_text(cast, event->t_us, out);
 }

@@ -33,8 +33,8 @@ void replay_cast_done(struct replay_cast *cast);
 /** The first line. Lines end with a newline. @return ERR_MEMORY; ERR_TOO_LARGE when `out` is full. */
 MUST_CHECK enum err replay_cast_begin(struct replay_cast *cast, const struct replay_cast_head *head,
                                       struct queue *out);
-/** One event; none when its bytes are only a part of a character or sequence. Characters that are split over
- *  events stay whole, what is no UTF-8 becomes U+FFFD. Same errors. */
+/** One event; none for a note, and none when its bytes are only a part of a character or sequence. Characters
+ * that are split over events stay whole, what is no UTF-8 becomes U+FFFD. Same errors. */
 MUST_CHECK enum err replay_cast_event(struct replay_cast *cast, const struct replay_event *event,
                                       struct queue *out);
 /** What is still open, and in version 3 the exit status unless it is UINT32_MAX. Same errors. */

@@ -15,12 +15,17 @@ enum {
     REPLAY_EVENTS_PER_TICK = 256, /* so that a key is seen while a burst is shown */
 };
 
-enum replay_event_kind { REPLAY_OUTPUT, REPLAY_RESIZE };
+enum replay_event_kind {
+    REPLAY_OUTPUT, /* of a terminal, or the standard output of a command */
+    REPLAY_ERRORS, /* the standard error of a command */
+    REPLAY_NOTE,   /* a line for the person who watches, which nobody saw at the time; without its newline */
+    REPLAY_RESIZE,
+};
 
 struct replay_event {
     uint64_t t_us; /* since the start of the recording */
     enum replay_event_kind kind;
-    struct cursor bytes; /* REPLAY_OUTPUT: borrowed, valid until the source is asked again */
+    struct cursor bytes; /* all but REPLAY_RESIZE: borrowed, valid until the source is asked again */
     uint32_t cols, rows; /* REPLAY_RESIZE */
 };
 

@@ -1,0 +1,53 @@
+/* The operator's program: one name, one command each. */
+#include <locale.h>
+#include <string.h>
+
+#include "command.h"
+#include "others.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} COMMANDS[] = {
+    {"policy", policy_command, "check the policy, explain a decision"},
+    {"sessions", sessions_command, "list recorded sessions"},
+    {"replay", replay_command, "show a recording in this terminal"},
+    {"export", export_command, "write a recording as an asciicast"},
+    {"verify", verify_command, "prove that recordings are whole, with a public key only"},
+    {"mfa", enroll_command, "enrol, show and drop second factors"},
+    {"init", init_command, "set up a new gateway: keys, folders, examples"},
+};
+
+static int print_usage(FILE *file)
+{
+    (void)fputs("usage: bastion COMMAND [OPTIONS]\n\n", file);
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        (void)fprintf(file, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    }
+    (void)fputs("\n  bastion COMMAND --help   its options, exit codes and examples\n"
+                "  bastion --version\n",
+                file);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    (void)setlocale(LC_CTYPE, "");
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        (void)print_usage(stdout);
+        return finish_output(COMMAND_OK, "help");
+    }
+    if (strcmp(name, "--version") == 0) {
+        (void)printf("bastion %s\n", BASTION_VERSION);
+        return finish_output(COMMAND_OK, "version");
+    }
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        if (strcmp(name, COMMANDS[i].name) == 0) {
+            return COMMANDS[i].run(argc - 1, argv + 1);
+        }
+    }
+    (void)print_usage(stderr);
+    return *name == 0 ? COMMAND_USAGE : complain(COMMAND_USAGE, name, "there is no such command");
+}

@@ -1,0 +1,259 @@
+/* `bastion sessions`: what was recorded, from the clear heads of the recordings. */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "command.h"
+#include "record/stream.h"
+#include "replay/moment.h"
+
+static const char HELP[] =
+    "usage: bastion sessions [OPTIONS]\n"
+    "\n"
+    "List recorded sessions, newest first. No private key is needed: the list comes from the clear heads of "
+    "the\n"
+    "recordings, which are not verified here (see: bastion verify). Times are UTC.\n"
+    "\n"
+    "  --user PERSON       of this person\n"
+    "  --target NAME       to this host, or target of the policy\n"
+    "  --since WHEN        begun at or after: 90m, 12h, 7d (ago), 2026-01-31, 2026-01-31T10:30\n"
+    "  --until WHEN        begun before\n"
+    "  --open              only those that are not closed: running, or lost\n"
+    "  --limit N           at most N (default 50, 0 for all)\n"
+    "  --json              one JSON object a line, with everything that is known\n"
+    "  --recordings DIR    folder of recordings (default: of the configuration)\n"
+    "  --config FILE       default /etc/bastion/bastiond.yaml\n"
+    "\n"
+    "Damaged recordings are listed with what is wrong with them, whatever person or target was asked for.\n"
+    "\n"
+    "exit status: 0 listed, 1 nothing matches, 2 usage, 3 the recordings cannot be read\n"
+    "\n"
+    "  bastion sessions --user mira --since 7d\n"
+    "  bastion sessions --open --json | jq -r .id\n";
+
+enum {
+    LIMIT_USUAL = 50,
+    OPTION_USER = OPTION_OWN,
+    OPTION_TARGET,
+    OPTION_SINCE,
+    OPTION_UNTIL,
+    OPTION_OPEN,
+    OPTION_LIMIT
+};
+
+static bool take_time(const char *text, const char *name, uint64_t *ret_wall_us)
+{
+    if (replay_moment_parse(cursor_of_text(text), clock_wall_us(), ret_wall_us) != ERR_NONE) {
+        (void)complain(0, "sessions", "--%s %s is no time: write 12h, 7d, 2026-01-31 or 2026-01-31T10:30",
+                       name, text);
+        return false;
+    }
+    return true;
+}
+
+static bool take_limit(const char *text, struct replay_filter_by *by)
+{
+    uint64_t limit = 0;
+    if (text_u64(cursor_of_text(text), REPLAY_LIST_MAX, &limit) != ERR_NONE) {
+        (void)complain(0, "sessions", "--limit %s is no number up to %d", text, REPLAY_LIST_MAX);
+        return false;
+    }
+    by->limit = (size_t)limit;
+    return true;
+}
+
+static bool take_own(int option, struct replay_filter_by *by)
+{
+    switch (option) {
+    case OPTION_USER:
+        by->person = optarg;
+        return true;
+    case OPTION_TARGET:
+        by->target = optarg;
+        return true;
+    case OPTION_SINCE:
+        return take_time(optarg, "since", &by->since_us);
+    case OPTION_UNTIL:
+        return take_time(optarg, "until", &by->until_us);
+    case OPTION_OPEN:
+        by->is_open = true;
+        return true;
+    case OPTION_LIMIT:
+        return take_limit(optarg, by);
+    default:
+        return false;
+    }
+}
+
+/* --- as JSON ----------------------------------------------------------------------------------------- */
+
+static void set_text(json_t *json, const char *name, const char *text)
+{
+    (void)json_object_set_new(json, name, *text == 0 ? json_null() : json_string(text));
+}
+
+static void set_number(json_t *json, const char *name, uint64_t number)
+{
+    (void)json_object_set_new(json, name, json_integer((json_int_t)number));
+}
+
+static void print_json(const struct replay_entry *entry)
+{
+    char start[CLOCK_TEXT_BYTES];
+    json_t *json = json_object();
+    set_text(json, "id", entry->sid);
+    set_text(json, "start", clock_text(entry->start_us, start));
+    (void)json_object_set_new(json, "duration_s", json_real((double)entry->duration_us / 1e6));
+    set_text(json, "person", entry->meta.person);
+    set_text(json, "account", entry->meta.account);
+    set_text(json, "host", entry->meta.host);
+    set_text(json, "target", entry->meta.target);
+    set_text(json, "from", entry->meta.from);
+    set_text(json, "kind", entry->meta.kind);
+    set_text(json, "rule", entry->meta.rule);
+    set_text(json, "bastion", entry->meta.bastion);
+    (void)json_object_set_new(json, "closed", json_boolean(entry->is_closed));
+    set_text(json, "how", entry->how);
+    set_text(json, "reason", entry->reason);
+    bool has_status = entry->is_closed && entry->exit_status != RECORD_NO_STATUS;
+    (void)json_object_set_new(json, "exit_status",
+                              has_status ? json_integer((json_int_t)entry->exit_status) : json_null());
+    set_number(json, "recorded_bytes", entry->kept_bytes);
+    set_number(json, "file_bytes", entry->file_bytes);
+    set_text(json, "path", entry->path);
+    set_text(json, "damage", entry->damage);
+    char *line = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    (void)puts(line == NULL ? "null" : line);
+    free(line);
+    json_decref(json);
+}
+
+/* --- as a table -------------------------------------------------------------------------------------- */
+
+static enum colour colour_of(const struct replay_entry *entry)
+{
+    if (entry->damage[0] != 0) {
+        return COLOUR_BAD;
+    }
+    return entry->is_closed && strcmp(entry->how, "ended") == 0 ? COLOUR_NONE : COLOUR_MIND;
+}
+
+static enum err add_row(struct table *table, const struct replay_entry *entry)
+{
+    char id[REPLAY_ID_BYTES + 1];
+    char start[REPLAY_TIME_BYTES];
+    char duration[REPLAY_TIME_BYTES];
+    char bytes[REPLAY_TIME_BYTES];
+    char status[16] = "-";
+    char where[LIMIT_ACCOUNT_BYTES + LIMIT_HOST_BYTES + 1];
+    const struct replay_meta *meta = &entry->meta;
+    (void)snprintf(id, sizeof id, "%.*s", REPLAY_ID_BYTES, entry->sid);
+    (void)snprintf(where, sizeof where, "%s%s%s", meta->account, *meta->account == 0 ? "" : "@", meta->host);
+    if (entry->is_closed && entry->exit_status != RECORD_NO_STATUS) {
+        (void)snprintf(status, sizeof status, "%" PRIu32, entry->exit_status);
+    }
+    bool is_damaged = entry->damage[0] != 0;
+    const char *how = is_damaged ? "DAMAGED" : entry->is_closed ? entry->how : "open";
+    const char *last = is_damaged ? entry->damage : meta->rule;
+    const char *const CELLS[] = {
+        id,
+        replay_wall_text(entry->start_us, start),
+        is_damaged ? "-" : replay_offset_text(entry->duration_us, duration),
+        *meta->person == 0 ? "-" : meta->person,
+        *where == 0 ? "-" : where,
+        *meta->from == 0 ? "-" : meta->from,
+        how,
+        status,
+        replay_bytes_text(entry->is_closed ? entry->kept_bytes : entry->file_bytes, bytes),
+        last,
+    };
+    return table_add(table, CELLS);
+}
+
+static int print_table(const struct replay_list *list)
+{
+    static const char *const HEAD[] = {"ID",   "START (UTC)", "DURATION", "PERSON", "ACCOUNT@HOST",
+                                       "FROM", "END",         "STATUS",   "BYTES",  "RULE"};
+    struct table table = {.columns = sizeof HEAD / sizeof HEAD[0]};
+    enum colour *colours = calloc(list->count + 1, sizeof *colours);
+    enum err err = colours == NULL ? ERR_MEMORY : table_add(&table, HEAD);
+    for (size_t i = 0; i < list->count && err == ERR_NONE; i++) {
+        colours[i + 1] = colour_of(list->entries[i]);
+        err = add_row(&table, list->entries[i]);
+    }
+    if (err == ERR_NONE) {
+        colours[0] = COLOUR_DIM;
+        table_print(&table, colours, stdout);
+    }
+    table_done(&table);
+    free(colours);
+    return err == ERR_NONE ? COMMAND_OK : complain(COMMAND_TROUBLE, "sessions", "%s", err_text(err));
+}
+
+static int print_list(const struct replay_list *list, const struct common *common)
+{
+    int code = COMMAND_OK;
+    if (common->is_json) {
+        for (size_t i = 0; i < list->count; i++) {
+            print_json(list->entries[i]);
+        }
+    } else if (list->count > 0) {
+        code = print_table(list);
+    }
+    if (list->is_cut) {
+        (void)fprintf(stderr,
+                      "bastion sessions: there are older ones: --limit 0 lists all, --until goes back\n");
+    }
+    if (list->unreadable > 0) {
+        return complain(COMMAND_TROUBLE, "sessions", "%" PRIu64 " folders could not be read",
+                        list->unreadable);
+    }
+    if (list->count == 0 && !common->is_json) {
+        (void)fprintf(stderr, "bastion sessions: nothing matches\n");
+    }
+    return list->count == 0 ? COMMAND_NO : code;
+}
+
+int sessions_command(int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {
+        COMMON_OPTIONS,
+        {"user", required_argument, NULL, OPTION_USER},
+        {"target", required_argument, NULL, OPTION_TARGET},
+        {"since", required_argument, NULL, OPTION_SINCE},
+        {"until", required_argument, NULL, OPTION_UNTIL},
+        {"open", no_argument, NULL, OPTION_OPEN},
+        {"limit", required_argument, NULL, OPTION_LIMIT},
+        {0},
+    };
+    struct common common = {0};
+    struct replay_filter_by by = {.until_us = UINT64_MAX, .limit = LIMIT_USUAL};
+    int option = 0;
+    while ((option = getopt_long(argc, argv, "h", OPTIONS, NULL)) != -1) {
+        if (option == 'h') {
+            return print_help(HELP);
+        }
+        if (!common_take(&common, option, optarg) && !take_own(option, &by)) {
+            return complain_usage("sessions");
+        }
+    }
+    if (optind != argc) {
+        (void)complain(0, "sessions", "it takes no words: %s", argv[optind]);
+        return complain_usage("sessions");
+    }
+    struct places places;
+    if (!places_find(&common, &places)) {
+        return COMMAND_TROUBLE;
+    }
+    OWNED_LIST list = {0};
+    enum err err = replay_list_read(places.recordings, &by, &list);
+    if (err != ERR_NONE) {
+        return complain(COMMAND_TROUBLE, "sessions", "%s: %s", places.recordings,
+                        err == ERR_SYSTEM ? strerror(errno) : err_text(err));
+    }
+    return finish_output(print_list(&list, &common), "sessions");
+}
