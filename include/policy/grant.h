@@ -28,7 +28,7 @@ struct policy_grant {
     enum grant_exec exec;
     enum grant_sftp sftp;
     bool agent, x11, forward, remote_forward;
-    bool record_input; /* record what is typed (and stdin of commands) */
+    bool record_input; /* record what is typed at terminals, passwords too */
     uint64_t
         exec_record_cap_bytes;   /* per stream of one command; what is over it is counted and hashed only */
     uint32_t session_limit_s;    /* 0: none */
