@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static uint32_t action_of(const struct sandbox_call *call)
@@ -47,6 +48,8 @@ static int fill(scmp_filter_ctx filter, const struct sandbox_page *page)
     int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     /* NO_NEW_PRIVS is set already, and must be: this must not be what sets it. */
     result = result == 0 ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) : result;
+    /* Else libseccomp hides the errno of the kernel. */
+    result = result == 0 ? seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1) : result;
     for (size_t i = 0; i < PAGE_TABLES_MAX && result == 0; i++) {
         result = add_table(filter, &page->tables[i]);
     }
@@ -78,6 +81,11 @@ static bool is_in_force(const struct sandbox_page *page)
 
 enum err sandbox_close_calls(const struct sandbox_page *page, struct sandbox_refusal *ret_why)
 {
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
+        /* Root could go on, but the room was not closed before. */
+        (void)sandbox_refuse(page, STEP_NO_NEW_PRIVILEGES, 0, "", ret_why);
+        return ERR_STATE;
+    }
     sandbox_extra_prepare();
     scmp_filter_ctx filter = seccomp_init(page->is_deny_list ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
     if (filter == NULL) {

@@ -48,7 +48,8 @@ MUST_CHECK enum err sandbox_close_room(const struct sandbox_page *page, const st
 /**
  * The system calls: seccomp, then a self-test. What is not listed kills the process (SIGSYS); for pam and the
  * monitor, whose calls cannot all be known, what is listed is refused.
- * @return ERR_SYSTEM; ERR_LIBRARY (libseccomp); ERR_MISMATCH when the self-test passed through
+ * @return ERR_STATE before sandbox_close_room(); ERR_SYSTEM; ERR_LIBRARY (libseccomp); ERR_MISMATCH when the
+ *         self-test passed through
  */
 MUST_CHECK enum err sandbox_close_calls(const struct sandbox_page *page, struct sandbox_refusal *ret_why);
 
