@@ -149,24 +149,27 @@ class Gateway:
                            ("evidence", 0o755)):
             os.makedirs(self.path(name), exist_ok=True)
             os.chmod(self.path(name), mode)
-        os.chown(self.path("oath"), self.first_uid + 3, self.first_uid + 3)  # bastion-pam rewrites its users file
+        os.chown(self.path("oath"), self.first_uid + 3, self.first_uid + 3)  # bastion-pam writes its users file anew
         os.makedirs(self.recordings, exist_ok=True)
+        for path in (self.recordings, self.path("evidence")):
+            os.chown(path, self.first_uid + 1, self.first_uid + 1)  # bastion-recorder
+        write(self.config, self.config_text())
+        write(self.path("pam.d", "bastion"), PAM.format(folder=self.folder))
         self._make_keys()
         self._make_identity()
-        write(self.path("pam.d", "bastion"), PAM.format(folder=self.folder))
         self.write_names()
         write(self.path("config", "targets.known_hosts"), f"node1 {node.host_key()}\n" + self.settings.get("known_hosts", ""))
         write(self.policy, self.policy_text())
-        write(self.config, self.config_text())
         for name in self.people:
             self.add_person(name)
         for name in self.machines:
             self.add_person(name, factor=False)
 
     def _make_keys(self):
-        for name in ("host", "inner", "user_ca", "log"):
-            if not os.path.exists(self.path("keys", name)):
-                run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab {name}", "-f", self.path("keys", name))
+        """As an operator does it; the public halves are only printed there, so they are taken from the keys."""
+        write(self.path("init.txt"), self.bastion("init", "--config", self.config, "--name", "bastion").stdout)
+        for name in ("host", "inner", "user_ca"):
+            write(self.path("keys", f"{name}.pub"), run("ssh-keygen", "-y", "-f", self.path("keys", name)).stdout)
 
     def _make_identity(self):
         """The security team's key. It lies beside the lab only because one person plays all parts here."""
@@ -183,13 +186,7 @@ class Gateway:
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@lab", "-f", key)
         write(self.path("config", "keys", name), read(key + ".pub"))
         if factor:
-            self._enrol(name)
-
-    def _enrol(self, name):
-        users = self.path("oath", "users")
-        with open(os.open(users, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="ascii") as file:
-            file.write(f"HOTP/T30/6 {name} - {os.urandom(20).hex()}\n")
-        os.chown(users, self.first_uid + 3, self.first_uid + 3)
+            self.bastion("mfa", "enroll", name, "--no-qr", "--force", "--config", self.config)
 
     def policy_text(self):
         return POLICY.format(people=", ".join(self.people), machines=", ".join(self.machines),
@@ -203,7 +200,8 @@ class Gateway:
                              recordings=self.recordings, min_free=self.settings.get("min_free", "64MiB"),
                              bin_dir=self.bin_dir, uid=uid, uid_recorder=uid + 1, uid_dial=uid + 2,
                              uid_pam=uid + 3, uid_sessions=uid + 100,
-                             penalties=self.settings.get("penalties", f"no_penalties: [{self.network.user_net}]\n"), times=f"times: {times}\n" if times else "")
+                             penalties=self.settings.get("penalties", f"no_penalties: [{self.network.user_net}]\n"),
+                             times=f"times: {times}\n" if times else "")
 
     def write_names(self):
         """What the bastion's resolver knows. Written in place: the daemon's /etc/hosts is this very file."""
@@ -215,7 +213,7 @@ class Gateway:
 
     def start(self):
         program = self.program("bastiond")
-        before = os.path.getsize(self.log) if os.path.exists(self.log) else 0
+        before, events = (os.path.getsize(path) if os.path.exists(path) else 0 for path in (self.log, self.events))
         environment = {key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")}
         environment.update(PATH=os.environ["PATH"], LANG="C.UTF-8")
         _child, self.daemon = processes.spawn(
@@ -224,12 +222,22 @@ class Gateway:
             self.log, environment)
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and processes.is_running(self.daemon):
-            if self.network.wait_for_port(PORT, 0.05, self.network.bastion):
+            if self._is_recording(events) and self.network.wait_for_port(PORT, 0.05, self.network.bastion):
                 return self.daemon
+            time.sleep(0.02)
         self.stop()
         with open(self.log, encoding="utf-8", errors="replace") as log:
             log.seek(before)
             raise LabError(f"bastiond did not start:\n{log.read()[-4000:]}")
+
+    def _is_recording(self, since):
+        """The recorder has said that it is ready: before that nobody is let through."""
+        try:
+            with open(self.events, encoding="utf-8") as file:
+                file.seek(since)
+                return any('"recorder.ready"' in line and '"success"' in line for line in file)
+        except FileNotFoundError:
+            return False
 
     def stop(self):
         """Ends the daemon and all that it started. Returns the processes that had to be killed."""
