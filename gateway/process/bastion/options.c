@@ -63,8 +63,8 @@ static bool load_config(const struct common *common, struct gateway_config *ret_
     }
     struct yaml_report *report = calloc(1, sizeof *report);
     err = report == NULL ? ERR_MEMORY
-                         : config_load(is_missing ? cursor_of_text(CONFIG_DEFAULTS) : cursor_of(bytes, len), path,
-                                       report, ret_config);
+                         : config_load(is_missing ? cursor_of_text(CONFIG_DEFAULTS) : cursor_of(bytes, len),
+                                       path, report, ret_config);
     free(bytes);
     bool is_good = err == ERR_NONE || (report != NULL && print_report(report));
     free(report);
