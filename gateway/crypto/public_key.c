@@ -104,10 +104,10 @@ static enum err ecdsa_key(enum crypto_curve curve, struct cursor point, EVP_PKEY
     if (cursor_len(&point) != 1 + 2 * row->field_bytes || *point.at != POINT_CONVERSION_UNCOMPRESSED) {
         return ERR_MALFORMED;
     }
+    /* OSSL_PARAM serves both ways, so it is not const; nothing is written here. */
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)row->group, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point.at,
-                                          cursor_len(&point)),
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)row->group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point.at, cursor_len(&point)),
         OSSL_PARAM_construct_end(),
     };
     OWNED(free_key) EVP_PKEY *key = NULL;

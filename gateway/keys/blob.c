@@ -1,5 +1,6 @@
 #include "keys/blob.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/writer.h"
@@ -175,15 +176,11 @@ enum err keys_line_write(struct cursor blob, char *ret_line, size_t size_bytes)
 {
     struct keys_public key;
     TRY(keys_blob_parse(blob, &key));
-    const char *name = TYPES[key.type].name;
-    size_t len = strlen(name);
-    if (size_bytes < len + 2) {
+    int len = snprintf(ret_line, size_bytes, "%s ", TYPES[key.type].name);
+    if (len < 0 || (size_t)len >= size_bytes) {
         return ERR_TOO_LARGE;
     }
-    TRY(crypto_base64_encode(blob, CRYPTO_BASE64_PADDED, ret_line + len + 1, size_bytes - len - 1));
-    memcpy(ret_line, name, len);
-    ret_line[len] = ' ';
-    return ERR_NONE;
+    return crypto_base64_encode(blob, CRYPTO_BASE64_PADDED, ret_line + len, size_bytes - (size_t)len);
 }
 
 enum err keys_line_read(struct cursor type_name, struct cursor base64, struct keys_blob *ret_blob)

@@ -134,7 +134,7 @@ static enum err read_name(struct cursor *in, struct cursor *previous, struct cur
 
 static enum err read_options(struct cursor in, struct keys_certificate *certificate)
 {
-    struct cursor previous = {NULL, NULL};
+    struct cursor previous = cursor_of_text("");
     while (cursor_len(&in) > 0) {
         struct cursor name;
         struct cursor data;
@@ -156,7 +156,7 @@ static enum err read_options(struct cursor in, struct keys_certificate *certific
 
 static enum err read_extensions(struct cursor in, struct keys_certificate *certificate)
 {
-    struct cursor previous = {NULL, NULL};
+    struct cursor previous = cursor_of_text("");
     while (cursor_len(&in) > 0) {
         struct cursor name;
         struct cursor data;

@@ -198,7 +198,8 @@ static enum err serve_one(struct signer *signer, struct ipc_ledger *ledger, stru
     struct writer reply = writer_of(memory, sizeof memory);
     enum ipc_type type = IPC_NONE;
     TRY(signer_answer(signer, message, clock_wall_s(), &type, &reply));
-    /* A wrong signature is an engineer's doing: the monitor has an event for it, and it would flood this log. */
+    /* A wrong signature is an engineer's doing: the monitor has an event for it, and it would flood this log.
+     */
     if (signer->refusal != NULL && message->type != IPC_VERIFY_USER) {
         complain("refused", signer->refusal);
     }
