@@ -37,18 +37,22 @@ static enum err say(struct record_log_recovery *recovery, enum err err, const ch
     return err;
 }
 
-static enum err lock_leaves(struct record_log *log, struct record_log_recovery *recovery)
+enum err record_log_lock(int dir_fd)
+{
+    if (flock(dir_fd, LOCK_EX | LOCK_NB) == 0) {
+        return ERR_NONE;
+    }
+    return errno == EWOULDBLOCK ? ERR_STATE : ERR_SYSTEM;
+}
+
+static enum err open_leaves(struct record_log *log, struct record_log_recovery *recovery)
 {
     log->leaves_fd =
         openat(log->dir_fd, LOG_LEAVES_NAME, O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (log->leaves_fd < 0) {
-        return say(recovery, ERR_SYSTEM,
-                   "the file `leaves` cannot be opened: check the owner of the evidence folder");
-    }
-    if (flock(log->leaves_fd, LOCK_EX | LOCK_NB) != 0) {
-        return say(recovery, ERR_STATE, "another recorder has it open: stop that one first");
-    }
-    return ERR_NONE;
+    return log->leaves_fd >= 0
+               ? ERR_NONE
+               : say(recovery, ERR_SYSTEM,
+                     "the file `leaves` cannot be opened: check the owner of the evidence folder");
 }
 
 static enum err read_note(const struct record_log *log, struct scan *scan,
@@ -192,7 +196,7 @@ static enum err open_steps(struct record_log *log, struct record_log_recovery *r
     if (scan == NULL) {
         return ERR_MEMORY;
     }
-    TRY(lock_leaves(log, recovery));
+    TRY(open_leaves(log, recovery));
     TRY(read_note(log, scan, recovery));
     TRY(read_leaves(log, scan, recovery));
     TRY(compare(log, scan, recovery));

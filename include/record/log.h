@@ -13,7 +13,7 @@ enum {
     RECORD_LOG_PENDING_BYTES = 1 << 22
 }; /* lines that wait for a disk: 20,000 recordings open and close */
 
-/** OWNED; {0} is closed. One process at a time: the leaves file is locked. */
+/** OWNED; {0} is closed. One process at a time: see record_log_lock(). */
 struct record_log {
     int dir_fd, leaves_fd;
     const struct record_log_key *key; /* borrowed */
@@ -37,10 +37,13 @@ struct record_log_recovery {
     char sentence[LIMIT_SENTENCE_BYTES]; /* on error: what is wrong and what to do */
 };
 
+/** Take the evidence folder for this process, until the descriptor is closed. @return ERR_STATE when another
+ * process has it; ERR_SYSTEM. */
+MUST_CHECK enum err record_log_lock(int dir_fd);
 /** Open or make the log in `dir_fd` (borrowed), check it against its own checkpoint, and find what was not
  * closed. Reads all leaves once: about a second for each million.
  *  @return ERR_MISMATCH when leaves and checkpoint do not fit together: nothing is changed then;
- *          ERR_STATE when another process has it open; ERR_MALFORMED; ERR_SYSTEM; ERR_MEMORY. */
+ *          ERR_MALFORMED; ERR_SYSTEM; ERR_MEMORY. */
 MUST_CHECK enum err record_log_open(struct record_log *log, int dir_fd, const struct record_log_key *key,
                                     struct record_log_recovery *ret_recovery);
 void record_log_done(struct record_log *log);
