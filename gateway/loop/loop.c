@@ -55,9 +55,10 @@ static void complete_poll(struct loop *loop, struct loop_op *op, int result)
 }
 
 /* The last completion of a submission has no IORING_CQE_F_MORE. */
-static struct loop_op *take_completion(struct loop *loop, uint64_t user_data, unsigned flags)
+static struct loop_op *take_completion(struct loop *loop, const struct io_uring_cqe *cqe)
 {
-    struct loop_op *op = (struct loop_op *)(uintptr_t)user_data;
+    struct loop_op *op = io_uring_cqe_get_data(cqe);
+    unsigned flags = cqe->flags;
     if (op != NULL && (flags & IORING_CQE_F_MORE) == 0) {
         assert(op->is_armed && loop->armed_count > 0);
         op->is_armed = false;
@@ -66,12 +67,8 @@ static struct loop_op *take_completion(struct loop *loop, uint64_t user_data, un
     return op;
 }
 
-static void complete(struct loop *loop, uint64_t user_data, int result, unsigned flags)
+static void complete(struct loop *loop, struct loop_op *op, int result, unsigned flags)
 {
-    struct loop_op *op = take_completion(loop, user_data, flags);
-    if (op == NULL) {
-        return;
-    }
     switch ((enum op_kind)op->kind) {
     case OP_POLL:
         complete_poll(loop, op, result);
@@ -88,7 +85,7 @@ static void complete(struct loop *loop, uint64_t user_data, int result, unsigned
         op->done(op, result);
         break;
     case OP_NONE:
-        assert(!"a completion of an operation that was never started");
+        assert(op->kind != OP_NONE);
     }
 }
 
@@ -100,11 +97,13 @@ static void handle_completions(struct loop *loop)
         if (io_uring_peek_cqe(&loop->ring, &cqe) != 0) {
             return;
         }
-        uint64_t user_data = cqe->user_data;
+        struct loop_op *op = take_completion(loop, cqe);
         int result = cqe->res;
         unsigned flags = cqe->flags;
         io_uring_cqe_seen(&loop->ring, cqe);
-        complete(loop, user_data, result, flags);
+        if (op != NULL) {
+            complete(loop, op, result, flags);
+        }
     }
 }
 
@@ -185,7 +184,7 @@ static void drain(struct loop *loop)
         if (io_uring_peek_cqe(&loop->ring, &cqe) != 0) {
             continue;
         }
-        struct loop_op *op = take_completion(loop, cqe->user_data, cqe->flags);
+        struct loop_op *op = take_completion(loop, cqe);
         if (op != NULL && !op->is_armed) {
             op->in_flight = false;
         }

@@ -1,6 +1,8 @@
 /* Everything that a session that was taken over may try, in the real sandbox of bastion-session. */
 #include "session_rows.h"
 
+#include "../../gateway/sandbox/page.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +40,19 @@ struct suite {
     char names[OPCODES][40];
 };
 
+/* cmocka wants a pointer to what may change; nobody changes it. */
+static void *as_state(const struct attempt *attempt)
+{
+    void *state = NULL;
+    memcpy(&state, &attempt, sizeof state);
+    return state;
+}
+
 static void add(struct suite *suite, const struct attempt *attempt)
 {
     assert_true(suite->count < TESTS_MAX);
-    suite->tests[suite->count++] = (struct CMUnitTest){
-        .name = attempt->name, .test_func = play, .initial_state = (void *)(uintptr_t)attempt};
+    suite->tests[suite->count++] =
+        (struct CMUnitTest){.name = attempt->name, .test_func = play, .initial_state = as_state(attempt)};
 }
 
 static void add_all(struct suite *suite, const struct attempt *attempts, size_t count)
@@ -78,7 +88,9 @@ int main(void)
     }
     add_all(suite, SESSION_ROOM, SESSION_ROOM_COUNT);
     add_all(suite, SESSION_CALLS, SESSION_CALL_COUNT);
-    add_all(suite, SESSION_ORDINARY_CALLS, SESSION_ORDINARY_CALL_COUNT);
+    if (SANDBOX_EXTRA.count == 0) {
+        add_all(suite, SESSION_ORDINARY_CALLS, SESSION_ORDINARY_CALL_COUNT);
+    }
     add_all(suite, SESSION_RING, SESSION_RING_COUNT);
     add_operations(suite);
     int failed =

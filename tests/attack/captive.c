@@ -64,7 +64,7 @@ static void place_descriptors(int channel, int client, int *namespace_fds)
     }
 }
 
-static void shut_in(const struct role *role, const struct attempt *attempt, int *namespace_fds,
+static void shut_in(const struct role *role, const struct attempt *attempt, const int *namespace_fds,
                     struct captive *captive)
 {
     struct sandbox_refusal why = {{0}};

@@ -149,7 +149,10 @@ static void document_shows_the_tables_of_the_code(void **state)
     char *wanted = generate();
     char *begin = strstr(text, BEGIN);
     char *end = strstr(text, END);
-    assert_true(begin != NULL && end != NULL && begin < end);
+    if (begin == NULL || end == NULL || begin > end) {
+        fail_msg("%s has no place for the tables", PATH);
+        return;
+    }
     begin += sizeof BEGIN - 1;
     size_t len = (size_t)(end - begin);
     bool is_same = len == strlen(wanted) && memcmp(begin, wanted, len) == 0;

@@ -20,6 +20,7 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/network.h"
 #include "base/writer.h"
 #include "ipc/channel.h"
 #include "unit_test.h"
@@ -42,6 +43,22 @@ static void add_address(const char *device, const char *address)
     assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
 }
 
+static size_t read_numbers(const char *name, uint8_t *numbers, size_t max)
+{
+    size_t count = 0;
+    while (*name != 0 && count < max) {
+        char *end = NULL;
+        unsigned long number = strtoul(name, &end, 10);
+        if (*name >= '0' && *name <= '9') {
+            numbers[count++] = (uint8_t)number;
+            name = end;
+        } else {
+            name++;
+        }
+    }
+    return count;
+}
+
 /* The name says what is answered: "a-10-1-2-3-and-10-1-2-4.test". AAAA questions get no answer but a good
  * header. */
 static size_t answer_question(uint8_t *packet, size_t len)
@@ -61,20 +78,19 @@ static size_t answer_question(uint8_t *packet, size_t len)
     }
     end += 5; /* the root label, type, class */
     bool is_ipv4 = packet[end - 3] == 1;
-    unsigned part[8] = {0};
-    int count = sscanf(name, "a-%u-%u-%u-%u-and-%u-%u-%u-%u", &part[0], &part[1], &part[2], &part[3],
-                       &part[4], &part[5], &part[6], &part[7]);
-    int answers = is_ipv4 ? count / 4 : 0;
+    uint8_t part[8] = {0};
+    size_t count = read_numbers(name, part, sizeof part);
+    size_t answers = is_ipv4 ? count / 4 : 0;
     packet[2] = 0x81;
     packet[3] = count < 4 ? 0x83 : 0x80; /* no such name, or fine */
     packet[7] = (uint8_t)answers;
     memset(packet + 8, 0, 4);
-    for (int i = 0; i < answers; i++) {
+    for (size_t i = 0; i < answers; i++) {
         static const uint8_t HEAD[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4};
         memcpy(packet + end, HEAD, sizeof HEAD);
         end += sizeof HEAD;
-        for (int byte = 0; byte < 4; byte++) {
-            packet[end++] = (uint8_t)part[i * 4 + byte];
+        for (size_t byte = 0; byte < 4; byte++) {
+            packet[end++] = part[i * 4 + byte];
         }
     }
     return end;
@@ -184,14 +200,11 @@ static void send_request(int channel, const char *host, uint16_t port, const cha
     writer_u32be(&out, TIMEOUT_MS);
     writer_u16be(&out, (uint16_t)count);
     for (size_t i = 0; i < count; i++) {
-        unsigned bits = 0;
-        char address[32] = "";
-        struct in_addr raw;
-        assert_int_equal(sscanf(grants[i], "%31[0-9.]/%u", address, &bits), 2);
-        assert_int_equal(inet_pton(AF_INET, address, &raw), 1);
-        writer_u8(&out, 4);
-        writer_string(&out, cursor_of(&raw, 4));
-        writer_u8(&out, (uint8_t)bits);
+        struct network network;
+        assert_int_equal(network_parse(cursor_of_text(grants[i]), &network), ERR_NONE);
+        writer_u8(&out, network.family);
+        writer_string(&out, cursor_of(network.bytes, 4));
+        writer_u8(&out, network.prefix_bits);
     }
     struct cursor body;
     assert_int_equal(writer_done(&out, &body), ERR_NONE);
@@ -288,10 +301,10 @@ static void dial_of_name_in_hosts_file_connects(void **state)
 
 struct refused_row {
     const char *host;
-    uint16_t port;
     const char *const *grants;
-    uint8_t reason;
     const char *says;
+    unsigned reason;
+    uint16_t port;
 };
 
 static void dial_that_may_not_be_is_refused_with_its_reason(void **state)
@@ -300,22 +313,22 @@ static void dial_that_may_not_be_is_refused_with_its_reason(void **state)
     static const char *const NOWHERE[] = {NULL};
     static const char *const WIDE[] = {"10.0.0.0/8", NULL};
     static const struct refused_row ROWS[] = {
-        {"nosuchname.test", OPEN_PORT, HERE, 1, "cannot be looked up"},
-        {"localhost", OPEN_PORT, EVERYTHING, 2, "loopback"},
-        {"127.1", OPEN_PORT, EVERYTHING, 2, "loopback"},
-        {"0x7f000001", OPEN_PORT, EVERYTHING, 2, "loopback"},
-        {"::1", OPEN_PORT, EVERYTHING, 2, "loopback"},
-        {"a-169-254-169-254.test", 80, EVERYTHING, 2, "cloud metadata"},
-        {"a-10-2-0-1.test", OPEN_PORT, HERE, 2, "outside the networks"},
+        {"nosuchname.test", HERE, "cannot be looked up", 1, OPEN_PORT},
+        {"localhost", EVERYTHING, "loopback", 2, OPEN_PORT},
+        {"127.1", EVERYTHING, "loopback", 2, OPEN_PORT},
+        {"0x7f000001", EVERYTHING, "loopback", 2, OPEN_PORT},
+        {"::1", EVERYTHING, "loopback", 2, OPEN_PORT},
+        {"a-169-254-169-254.test", EVERYTHING, "cloud metadata", 2, 80},
+        {"a-10-2-0-1.test", HERE, "outside the networks", 2, OPEN_PORT},
         /* One good answer does not save the other: it could be the next one that is used. */
-        {"a-10-1-0-1-and-10-2-0-1.test", OPEN_PORT, HERE, 2, "10.2.0.1"},
-        {"a-10-1-0-1-and-127-0-0-1.test", OPEN_PORT, HERE, 2, "127.0.0.1"},
-        {"a-127-0-0-1-and-10-1-0-1.test", OPEN_PORT, HERE, 2, "127.0.0.1"},
-        {"10.1.0.1", OPEN_PORT, NOWHERE, 2, "outside the networks"},
+        {"a-10-1-0-1-and-10-2-0-1.test", HERE, "10.2.0.1", 2, OPEN_PORT},
+        {"a-10-1-0-1-and-127-0-0-1.test", HERE, "127.0.0.1", 2, OPEN_PORT},
+        {"a-127-0-0-1-and-10-1-0-1.test", HERE, "127.0.0.1", 2, OPEN_PORT},
+        {"10.1.0.1", NOWHERE, "outside the networks", 2, OPEN_PORT},
         /* In the networks of the target, but this machine. */
-        {"10.1.0.1", OPEN_PORT, WIDE, 2, "the bastion itself"},
-        {"10.1.0.1", CLOSED_PORT, HERE, 3, "refuses connections"},
-        {"8.8.8.8", OPEN_PORT, EVERYTHING, 5, "Network is unreachable"},
+        {"10.1.0.1", WIDE, "the bastion itself", 2, OPEN_PORT},
+        {"10.1.0.1", HERE, "refuses connections", 3, CLOSED_PORT},
+        {"8.8.8.8", EVERYTHING, "Network is unreachable", 5, OPEN_PORT},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct answer answer = dial(ROWS[i].host, ROWS[i].port, ROWS[i].grants);

@@ -11,9 +11,9 @@ struct wire {
 };
 
 struct grant {
-    uint8_t family;
     const char *bytes;
     size_t len_bytes;
+    uint8_t family;
     uint8_t prefix_bits;
 };
 
@@ -34,9 +34,9 @@ static void write_wire(struct wire *wire, const char *host, uint16_t port, uint3
 }
 
 static const struct grant GOOD[] = {
-    {4, "\x0a\x14\x00\x00", 4, 16},
-    {6, "\xfd\x12\x34\x56\0\0\0\0\0\0\0\0\0\0\0\0", 16, 32},
-    {6, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x1e\x00\x00", 16, 112},
+    {"\x0a\x14\x00\x00", 4, 4, 16},
+    {"\xfd\x12\x34\x56\0\0\0\0\0\0\0\0\0\0\0\0", 16, 6, 32},
+    {"\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x1e\x00\x00", 16, 6, 112},
 };
 
 static void request_whole_is_read(void **state)
@@ -92,20 +92,20 @@ static void request_with_bad_field_is_refused(void **state)
 {
     (void)state;
     static const struct bad_row ROWS[] = {
-        {"empty host", "", 22, 1, {4, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"host is an option", "-h", 22, 1, {4, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"host with a blank", "a b", 22, 1, {4, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"host with a zone", "fe80::1%eth0", 22, 1, {4, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"port 0", "a", 0, 1, {4, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"no time", "a", 22, 0, {4, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"too much time", "a", 22, REQUEST_TIMEOUT_MAX_MS + 1, {4, SIXTEEN, 4, 32}, ERR_TOO_LARGE},
-        {"family 5", "a", 22, 1, {5, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"IPv4 of 16 bytes", "a", 22, 1, {4, SIXTEEN, 16, 32}, ERR_MALFORMED},
-        {"IPv6 of 4 bytes", "a", 22, 1, {6, SIXTEEN, 4, 32}, ERR_MALFORMED},
-        {"17 bytes", "a", 22, 1, {6, "12345678901234567", 17, 32}, ERR_TOO_LARGE},
-        {"IPv4 with 33 bits", "a", 22, 1, {4, SIXTEEN, 4, 33}, ERR_MALFORMED},
-        {"IPv6 with 129 bits", "a", 22, 1, {6, "1234567890123456", 16, 129}, ERR_MALFORMED},
-        {"more than IPv4 in IPv6", "a", 22, 1, {6, SIXTEEN, 16, 95}, ERR_MALFORMED},
+        {"empty host", "", 22, 1, {SIXTEEN, 4, 4, 32}, ERR_MALFORMED},
+        {"host is an option", "-h", 22, 1, {SIXTEEN, 4, 4, 32}, ERR_MALFORMED},
+        {"host with a blank", "a b", 22, 1, {SIXTEEN, 4, 4, 32}, ERR_MALFORMED},
+        {"host with a zone", "fe80::1%eth0", 22, 1, {SIXTEEN, 4, 4, 32}, ERR_MALFORMED},
+        {"port 0", "a", 0, 1, {SIXTEEN, 4, 4, 32}, ERR_MALFORMED},
+        {"no time", "a", 22, 0, {SIXTEEN, 4, 4, 32}, ERR_MALFORMED},
+        {"too much time", "a", 22, REQUEST_TIMEOUT_MAX_MS + 1, {SIXTEEN, 4, 4, 32}, ERR_TOO_LARGE},
+        {"family 5", "a", 22, 1, {SIXTEEN, 4, 5, 32}, ERR_MALFORMED},
+        {"IPv4 of 16 bytes", "a", 22, 1, {SIXTEEN, 16, 4, 32}, ERR_MALFORMED},
+        {"IPv6 of 4 bytes", "a", 22, 1, {SIXTEEN, 4, 6, 32}, ERR_MALFORMED},
+        {"17 bytes", "a", 22, 1, {"12345678901234567", 17, 6, 32}, ERR_TOO_LARGE},
+        {"IPv4 with 33 bits", "a", 22, 1, {SIXTEEN, 4, 4, 33}, ERR_MALFORMED},
+        {"IPv6 with 129 bits", "a", 22, 1, {"1234567890123456", 16, 6, 129}, ERR_MALFORMED},
+        {"more than IPv4 in IPv6", "a", 22, 1, {SIXTEEN, 16, 6, 95}, ERR_MALFORMED},
     };
     static struct wire wire;
     static struct request request;
