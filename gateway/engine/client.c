@@ -22,10 +22,6 @@ enum err engine_client_open(struct engine *engine, const struct engine_config *c
         /* Never resolved or connected to: libssh only wants to have one. */
         {SSH_OPTIONS_HOST, "target"},
         {SSH_OPTIONS_USER, config->client_user == NULL ? "unknown" : config->client_user},
-        /* Else libssh would look up our own home folder. */
-        {SSH_OPTIONS_SSH_DIR, "/nonexistent"},
-        {SSH_OPTIONS_KNOWNHOSTS, "/nonexistent/known_hosts"},
-        {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/nonexistent/known_hosts"},
         {SSH_OPTIONS_HOSTKEYS, HOST_KEYS},
         {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, LOGIN_KEYS},
     };
@@ -193,7 +189,8 @@ enum err engine_login(struct engine *engine, struct cursor certificate_blob)
     if (engine->failure != ERR_NONE) {
         return engine->failure;
     }
-    if (!engine->has_user || engine->role != ENGINE_CLIENT || engine->login_key == NULL || engine->login != LOGIN_NONE) {
+    if (!engine->has_user || engine->role != ENGINE_CLIENT || engine->login_key == NULL ||
+        engine->login != LOGIN_NONE) {
         return ERR_STATE;
     }
     if (check_certificate(engine, certificate_blob) != ERR_NONE) {

@@ -21,6 +21,7 @@ uint32_t ssh_buffer_pass_bytes(ssh_buffer buffer, uint32_t len);
 int ssh_buffer_allocate_size(ssh_buffer buffer, uint32_t len);
 int pki_import_privkey_buffer(enum ssh_keytypes_e type, ssh_buffer buffer, ssh_key *ret_key);
 int ssh_pki_export_pubkey_blob(const ssh_key key, ssh_string *ret_blob);
+int ssh_dh_import_next_pubkey_blob(ssh_session session, ssh_string blob);
 int ssh_pki_import_cert_blob(const ssh_string blob, ssh_key *ret_key);
 int ssh_pki_import_signature_blob(const ssh_string blob, const ssh_key key, ssh_signature *ret_signature);
 int ssh_pki_export_signature_blob(const ssh_signature signature, ssh_string *ret_blob);

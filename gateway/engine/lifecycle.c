@@ -123,6 +123,8 @@ void engine_free(struct engine *engine)
     assert(!engine->is_feeding && current != engine);
     struct engine *previous = engine_enter(engine);
     ssh_message_free(engine->service);
+    ssh_key_free(engine->host_key);
+    ssh_string_free(engine->host_blob);
     ssh_key_free(engine->login_key);
     ssh_free(engine->session);
     engine_leave(previous);

@@ -12,29 +12,30 @@ static const char SIGNATURES[] =
     "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
     "sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256";
 
-/* libssh wants a private key before it acts as a server. It gets the real public half with a zero seed: with
- * that nobody can sign, and the wrap of pki_sign_data() never lets it try. */
-static enum err make_host_key(struct cursor public_blob, ssh_key *ret_key)
+static enum err check_host_blob(struct cursor blob)
 {
-    static const uint8_t SEED[ENGINE_ED25519_BYTES];
     struct cursor type;
     struct cursor public_key;
-    TRY(cursor_string(&public_blob, 32, &type));
-    TRY(cursor_string(&public_blob, ENGINE_ED25519_BYTES, &public_key));
-    TRY(cursor_end(&public_blob));
-    if (!cursor_equal_text(type, "ssh-ed25519") || cursor_len(&public_key) != ENGINE_ED25519_BYTES) {
-        return ERR_MALFORMED;
-    }
-    uint8_t memory[128];
-    struct writer out = writer_of(memory, sizeof memory);
-    writer_string(&out, public_key);
-    uint8_t *private_key = writer_string_begin(&out);
-    writer_bytes(&out, cursor_of(SEED, sizeof SEED));
-    writer_bytes(&out, public_key);
-    writer_string_end(&out, private_key);
-    struct cursor section;
-    TRY(writer_done(&out, &section));
+    TRY(cursor_string(&blob, 32, &type));
+    TRY(cursor_string(&blob, ENGINE_ED25519_BYTES, &public_key));
+    TRY(cursor_end(&blob));
+    bool is_ed25519 =
+        cursor_equal_text(type, "ssh-ed25519") && cursor_len(&public_key) == ENGINE_ED25519_BYTES;
+    return is_ed25519 ? ERR_NONE : ERR_MALFORMED;
+}
 
+/* libssh wants a private key before it acts as a server. It gets one of zeros, the same for everybody:
+ * nothing is ever signed with it and its public half is never shown, for the wraps of pki_sign_data() and
+ * ssh_get_key_params() answer instead. */
+static enum err make_hollow_key(ssh_key *ret_key)
+{
+    static const uint8_t ZEROS[2 * ENGINE_ED25519_BYTES];
+    uint8_t memory[2 * sizeof ZEROS];
+    struct writer out = writer_of(memory, sizeof memory);
+    struct cursor section;
+    writer_string(&out, cursor_of(ZEROS, ENGINE_ED25519_BYTES));
+    writer_string(&out, cursor_of(ZEROS, sizeof ZEROS));
+    TRY(writer_done(&out, &section));
     ssh_buffer buffer = ssh_buffer_new();
     enum err err = ERR_NONE;
     if (buffer == NULL || ssh_buffer_add_data(buffer, section.at, (uint32_t)cursor_len(&section)) != 0) {
@@ -46,6 +47,23 @@ static enum err make_host_key(struct cursor public_blob, ssh_key *ret_key)
     return err;
 }
 
+static enum err set_host_key(struct engine *engine, ssh_bind bind, struct cursor blob)
+{
+    TRY(check_host_blob(blob));
+    engine->host_blob = ssh_string_new(cursor_len(&blob));
+    if (engine->host_blob == NULL || ssh_string_fill(engine->host_blob, blob.at, cursor_len(&blob)) != 0) {
+        return ERR_MEMORY;
+    }
+    TRY(make_hollow_key(&engine->host_key));
+    ssh_key key = NULL;
+    TRY(make_hollow_key(&key));
+    if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != 0) {
+        ssh_key_free(key);
+        return ERR_LIBRARY;
+    }
+    return ERR_NONE; /* the bind owns `key` */
+}
+
 static enum err set_bind_options(ssh_bind bind, const struct engine_config *config)
 {
     char banner[BANNER_BYTES];
@@ -54,12 +72,6 @@ static enum err set_bind_options(ssh_bind bind, const struct engine_config *conf
                        comment == NULL ? "" : comment);
     if (len < 0 || (size_t)len >= sizeof banner || strpbrk(banner, "\r\n") != NULL) {
         return ERR_MALFORMED;
-    }
-    ssh_key key = NULL;
-    TRY(make_host_key(config->host_public_blob, &key));
-    if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != 0) {
-        ssh_key_free(key);
-        return ERR_LIBRARY;
     }
     if (ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &(bool){false}) != 0 ||
         ssh_bind_options_set(bind, SSH_BIND_OPTIONS_BANNER, banner) != 0 ||
@@ -76,6 +88,9 @@ enum err engine_server_open(struct engine *engine, const struct engine_config *c
         return ERR_MEMORY;
     }
     enum err err = set_bind_options(bind, config);
+    if (err == ERR_NONE) {
+        err = set_host_key(engine, bind, config->host_public_blob);
+    }
     /* No descriptor: libssh would only poll it, and wraps.c answers those calls. */
     if (err == ERR_NONE && ssh_bind_accept_fd(bind, engine->session, SSH_INVALID_SOCKET) != SSH_OK) {
         err = ERR_LIBRARY;

@@ -55,7 +55,9 @@ struct engine {
     bool is_ready; /* ready() was called */
     bool is_authenticated;
 
-    ssh_message service; /* server, OWNED: needed by libssh's calls for replies */
+    ssh_key host_key;     /* server, OWNED: no private half, see server.c */
+    ssh_string host_blob; /* server, OWNED: the true public half */
+    ssh_message service;  /* server, OWNED: needed by libssh's calls for replies */
     bool has_service_request;
     unsigned service_request_count;
 

@@ -3,12 +3,14 @@
 #include "state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ld makes these names: they cannot follow the house's. */
 void __wrap_ssh_socket_set_callbacks(ssh_socket socket, ssh_socket_callbacks callbacks);
 void __real_ssh_socket_set_callbacks(ssh_socket socket, ssh_socket_callbacks callbacks);
 int __wrap_ssh_socket_write(ssh_socket socket, const void *bytes, uint32_t len);
 int __wrap_ssh_socket_connect(ssh_socket socket, const char *host, uint16_t port, const char *bind_address);
+int __wrap_ssh_options_apply(ssh_session session);
 int __wrap_ssh_handle_packets_termination(ssh_session session, int timeout, int (*is_done)(void *),
                                           void *user);
 void __wrap_ssh_packet_set_default_callbacks(ssh_session session);
@@ -17,17 +19,31 @@ int __wrap_ssh_buffer_add_u8(ssh_buffer buffer, uint8_t value);
 int __real_ssh_buffer_add_u8(ssh_buffer buffer, uint8_t value);
 int __wrap_ssh_send_rekex(ssh_session session);
 int __real_ssh_send_rekex(ssh_session session);
+int __wrap_ssh_get_key_params(ssh_session session, ssh_key *ret_key, engine_digest *ret_digest);
 ssh_signature __wrap_pki_sign_data(const ssh_key key, engine_digest digest, const unsigned char *input,
                                    size_t len);
 int __wrap_ssh_pki_import_pubkey_blob(const ssh_string blob, ssh_key *ret_key);
 int __real_ssh_pki_import_pubkey_blob(const ssh_string blob, ssh_key *ret_key);
 char *__wrap_ssh_known_hosts_get_algorithms_names(ssh_session session);
+int __wrap_ssh_get_random(void *bytes, int len, int is_strong);
+int __real_ssh_get_random(void *bytes, int len, int is_strong);
+
+enum {
+    PADDING_MOST_BYTES = 19, /* one block and three bytes; keys, which libssh asks for here too, are longer */
+    PADDING_POOL_BYTES = 1024,
+};
 
 /* Set for the time of engine_find_out_buffer() only. */
 static struct {
     bool is_on;
     ssh_buffer found;
 } out_buffer;
+
+/* Random bytes for padding, each given out once. */
+static struct {
+    uint8_t bytes[PADDING_POOL_BYTES];
+    size_t left;
+} padding_pool;
 
 /* libssh talks to a socket that is not the one of the entered engine: memory would mix between connections.
  */
@@ -67,6 +83,14 @@ int __wrap_ssh_socket_connect(ssh_socket socket, const char *host, uint16_t port
     (void)port;
     (void)bind_address;
     (void)engine_of_socket(socket);
+    return SSH_OK;
+}
+
+/* A client without home folder: libssh would ask the system for the user's, to name files that we never use.
+ */
+int __wrap_ssh_options_apply(ssh_session session)
+{
+    (void)session;
     return SSH_OK;
 }
 
@@ -131,6 +155,19 @@ int __wrap_ssh_send_rekex(ssh_session session)
     return result;
 }
 
+/* What a server shows and signs with. libssh would derive the public half from the private one that it was
+ * given. */
+int __wrap_ssh_get_key_params(ssh_session session, ssh_key *ret_key, engine_digest *ret_digest)
+{
+    struct engine *engine = engine_current();
+    if (engine == NULL || engine->session != session || engine->host_blob == NULL) {
+        abort();
+    }
+    *ret_key = engine->host_key;
+    *ret_digest = 0; /* ed25519 has its own */
+    return ssh_dh_import_next_pubkey_blob(session, engine->host_blob) == 0 ? SSH_OK : SSH_ERROR;
+}
+
 static ssh_signature sign_elsewhere(struct engine *engine, const ssh_key key, struct cursor hash)
 {
     uint8_t memory[ENGINE_SIGNATURE_BYTES];
@@ -191,4 +228,22 @@ char *__wrap_ssh_known_hosts_get_algorithms_names(ssh_session session)
 {
     (void)session;
     return NULL;
+}
+
+/* Each packet asks for a few bytes of padding. Asking OpenSSL for many at once saves a tenth of the cost of
+ * sending and a system call per packet. The cookies of KEXINIT, 16 public bytes, come from here too. */
+int __wrap_ssh_get_random(void *bytes, int len, int is_strong)
+{
+    if (is_strong != 0 || len <= 0 || len > PADDING_MOST_BYTES) {
+        return __real_ssh_get_random(bytes, len, is_strong);
+    }
+    if (padding_pool.left < (size_t)len) {
+        if (__real_ssh_get_random(padding_pool.bytes, PADDING_POOL_BYTES, 0) != 1) {
+            return 0;
+        }
+        padding_pool.left = PADDING_POOL_BYTES;
+    }
+    padding_pool.left -= (size_t)len;
+    memcpy(bytes, padding_pool.bytes + padding_pool.left, (size_t)len);
+    return 1;
 }

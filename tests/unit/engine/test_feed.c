@@ -22,8 +22,10 @@ static void take(struct engine *engine, struct clear_stream *ret_stream)
 {
     struct cursor output = queue_peek(engine_output(engine));
     assert_true(ret_stream->len + cursor_len(&output) <= sizeof ret_stream->bytes);
-    memcpy(ret_stream->bytes + ret_stream->len, output.at, cursor_len(&output));
-    ret_stream->len += cursor_len(&output);
+    if (cursor_len(&output) > 0) {
+        memcpy(ret_stream->bytes + ret_stream->len, output.at, cursor_len(&output));
+        ret_stream->len += cursor_len(&output);
+    }
 }
 
 static void record_clear_stream(struct clear_stream *ret_stream)

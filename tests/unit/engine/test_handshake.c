@@ -12,7 +12,7 @@ static void handshake_of_two_engines_reaches_login(void **state)
     assert_int_equal(pair.host_key_count, 1);
     assert_int_equal(pair.client_ready_count, 1);
     assert_int_equal(pair.server_ready_count, 0); /* no service request yet */
-    assert_int_equal(pair.session_id_bytes, 32);
+    assert_in_range(pair.session_id_bytes, 32, ENGINE_HASH_BYTES);
 
     pair_request_login(&pair);
     assert_int_equal(pair_exchange(&pair), ERR_NONE);
@@ -23,8 +23,9 @@ static void handshake_of_two_engines_reaches_login(void **state)
     assert_false(engine_is_rekeying(pair.server));
 
     char text[ENGINE_ALGORITHMS_BYTES];
-    assert_string_equal(engine_algorithms(pair.server, text, sizeof text),
-                        "curve25519-sha256 aes128-gcm@openssh.com");
+    /* The name of the key exchange depends on the version of libssh. */
+    assert_non_null(strstr(engine_algorithms(pair.server, text, sizeof text), "25519-sha"));
+    assert_non_null(strstr(text, " aes128-gcm@openssh.com"));
     assert_string_equal(engine_algorithms(pair.client, text, 5), "");
     pair_done(&pair);
 }
@@ -45,12 +46,18 @@ static void login_request_is_signed_over_the_session_id(void **state)
     assert_int_equal(cursor_bool(&in, &has_signature), ERR_NONE);
     assert_int_equal(cursor_string(&in, 64, &algorithm), ERR_NONE);
     assert_int_equal(cursor_string(&in, 1024, &blob), ERR_NONE);
+    if (cursor_equal_text(method, "publickey-hostbound-v00@openssh.com")) {
+        struct cursor host_blob; /* libssh 0.12 */
+        assert_int_equal(cursor_string(&in, 1024, &host_blob), ERR_NONE);
+        assert_true(cursor_equal(host_blob, cursor_of(pair.host_blob, pair.host_blob_bytes)));
+    } else {
+        assert_true(cursor_equal_text(method, "publickey"));
+    }
     size_t signed_bytes = (size_t)(in.at - pair.last_login);
     assert_int_equal(cursor_string(&in, 1024, &signature), ERR_NONE);
     assert_int_equal(cursor_end(&in), ERR_NONE);
     assert_true(cursor_equal_text(user, "root"));
     assert_true(cursor_equal_text(service, "ssh-connection"));
-    assert_true(cursor_equal_text(method, "publickey"));
     assert_true(has_signature);
     assert_true(cursor_equal_text(algorithm, "ssh-ed25519-cert-v01@openssh.com"));
     assert_int_equal(cursor_string(&signature, 64, &type), ERR_NONE);
@@ -239,9 +246,9 @@ static void ciphers_are_the_configured_ones(void **state)
     static const struct {
         const char *server, *client, *agreed; /* NULL: no common cipher */
     } CASES[] = {
-        {NULL, NULL, "curve25519-sha256 aes128-gcm@openssh.com"},
-        {NULL, "chacha20-poly1305@openssh.com", "curve25519-sha256 chacha20-poly1305@openssh.com"},
-        {"aes256-gcm@openssh.com", NULL, "curve25519-sha256 aes256-gcm@openssh.com"},
+        {NULL, NULL, " aes128-gcm@openssh.com"},
+        {NULL, "chacha20-poly1305@openssh.com", " chacha20-poly1305@openssh.com"},
+        {"aes256-gcm@openssh.com", NULL, " aes256-gcm@openssh.com"},
         {NULL, "aes256-ctr", NULL},
         {NULL, "aes128-cbc", NULL},
     };
@@ -257,7 +264,7 @@ static void ciphers_are_the_configured_ones(void **state)
             assert_string_equal(engine_algorithms(pair.server, text, sizeof text), "");
         } else {
             assert_int_equal(pair_exchange(&pair), ERR_NONE);
-            assert_string_equal(engine_algorithms(pair.client, text, sizeof text), CASES[i].agreed);
+            assert_non_null(strstr(engine_algorithms(pair.client, text, sizeof text), CASES[i].agreed));
         }
         pair_done(&pair);
     }

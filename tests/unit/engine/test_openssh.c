@@ -45,7 +45,9 @@ static void refuse_login(struct server *server, const char *methods, bool is_par
     send_writer(server, PAIR_USERAUTH_FAILURE, &out);
 }
 
-static void check_public_key(struct server *server, struct cursor payload, struct cursor in)
+/* `is_host_bound`: the method that libssh 0.12 makes OpenSSH use names our host key too. */
+static void check_public_key(struct server *server, struct cursor payload, struct cursor in,
+                             bool is_host_bound)
 {
     bool has_signature = false;
     struct cursor algorithm, blob, signature, type, bytes, message;
@@ -53,6 +55,11 @@ static void check_public_key(struct server *server, struct cursor payload, struc
     assert_int_equal(cursor_bool(&in, &has_signature), ERR_NONE);
     assert_int_equal(cursor_string(&in, 64, &algorithm), ERR_NONE);
     assert_int_equal(cursor_string(&in, 1024, &blob), ERR_NONE);
+    if (is_host_bound) {
+        struct cursor host_blob;
+        assert_int_equal(cursor_string(&in, 1024, &host_blob), ERR_NONE);
+        assert_true(cursor_equal(host_blob, cursor_of(server->pair.host_blob, server->pair.host_blob_bytes)));
+    }
     struct writer out = writer_of(memory, sizeof memory);
     if (!cursor_equal(blob, cursor_of(own_blob, pair_key_blob(&server->user_key, own_blob)))) {
         refuse_login(server, "publickey", false);
@@ -87,7 +94,9 @@ static void on_login_request(struct server *server, struct cursor payload)
     assert_int_equal(cursor_string(&in, 64, &service), ERR_NONE);
     assert_int_equal(cursor_string(&in, 64, &method), ERR_NONE);
     if (cursor_equal_text(method, "publickey")) {
-        check_public_key(server, payload, in);
+        check_public_key(server, payload, in, false);
+    } else if (cursor_equal_text(method, "publickey-hostbound-v00@openssh.com")) {
+        check_public_key(server, payload, in, true);
     } else if (cursor_equal_text(method, "keyboard-interactive") && server->is_key_proven) {
         assert_int_equal(engine_prompt_user(server->pair.server, "Second factor", 1, PROMPTS, ECHO),
                          ERR_NONE);
