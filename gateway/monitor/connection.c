@@ -80,9 +80,21 @@ void connection_identified(struct connection *connection)
     report_evidence(connection->monitor, "auth", leaf);
 }
 
+/* Held against its shape here, so that nothing a session says can break the protocol between us and the
+ * signer. */
 static enum err kex_sign(struct connection *connection, struct cursor body)
 {
-    return signer_ask(connection->monitor, connection, SIGNER_ASKED_KEX, 0, body);
+    enum { INNER_KEY = 1, HASH_BYTES_MAX = 64 };
+    struct cursor whole = body;
+    uint8_t which = 0;
+    struct cursor hash;
+    TRY(cursor_u8(&body, &which));
+    TRY(cursor_string(&body, HASH_BYTES_MAX, &hash));
+    TRY(cursor_end(&body));
+    if (which > INNER_KEY) {
+        return ERR_MALFORMED;
+    }
+    return signer_ask(connection->monitor, connection, SIGNER_ASKED_KEX, 0, whole);
 }
 
 static enum err note(struct connection *connection, uint32_t ref, struct cursor body)

@@ -9,6 +9,7 @@
  *   type NUMBER    a number that is no message
  *   short LENGTH   a message shorter than its header
  *   huge           a message longer than any may be
+ *   leave          ends at once, without a word
  *   mute           never reads what the monitor sends, and makes it send */
 #include <poll.h>
 #include <signal.h>
@@ -130,6 +131,9 @@ int main(void)
     }
     char text[LINE_BYTES];
     (void)snprintf(text, sizeof text, "%.*s", (int)cursor_len(&name), (const char *)name.at);
+    if (strcmp(text, "leave") == 0) {
+        return EXIT_FAILURE;
+    }
     attack(text, (unsigned)number);
     /* The monitor must end us; leaving by ourselves would hide that it did not. */
     struct pollfd never = {.fd = -1};
