@@ -102,8 +102,7 @@ static enum err append(struct reading *reading, struct replay_entry *entry)
 {
     if (reading->list.count == reading->capacity) {
         size_t capacity = reading->capacity == 0 ? 64 : reading->capacity * 2;
-        struct replay_entry **entries =
-            realloc(reading->list.entries, capacity * sizeof(struct replay_entry *));
+        struct replay_entry **entries = realloc(reading->list.entries, capacity * sizeof(void *));
         if (entries == NULL) {
             return ERR_MEMORY;
         }
@@ -149,7 +148,7 @@ static enum err end_day(void *context)
     struct reading *reading = context;
     struct replay_list *list = &reading->list;
     if (list->count > reading->day_start) {
-        qsort(list->entries + reading->day_start, list->count - reading->day_start, sizeof *list->entries,
+        qsort(list->entries + reading->day_start, list->count - reading->day_start, sizeof(void *),
               newest_first);
     }
     reading->day_start = list->count;
@@ -194,8 +193,8 @@ void replay_list_done(struct replay_list *list)
 struct finding {
     const char *prefix;
     size_t prefix_bytes;
-    char *path;
-    char *sid;
+    char path[REPLAY_PATH_BYTES];
+    char sid[REPLAY_SID_BYTES];
     size_t found;
 };
 
@@ -208,20 +207,25 @@ static enum err compare_file(void *context, const char *path, const char *name)
     if (finding->found++ > 0) {
         return ERR_STATE;
     }
-    (void)snprintf(finding->path, REPLAY_PATH_BYTES, "%s", path);
+    (void)snprintf(finding->path, sizeof finding->path, "%s", path);
     copy_sid(name, finding->sid);
     return ERR_NONE;
 }
 
-enum err replay_list_find(const char *recordings_dir, const char *prefix, char *ret_path,
-                          char ret_sid[static REPLAY_SID_BYTES])
+enum err replay_list_find(const char *recordings_dir, const char *prefix,
+                          char ret_path[static REPLAY_PATH_BYTES], char ret_sid[static REPLAY_SID_BYTES])
 {
     size_t len = strlen(prefix);
     if (len < REPLAY_PREFIX_BYTES || len > SID_DIGITS || strspn(prefix, "0123456789abcdef") != len) {
         return ERR_MALFORMED;
     }
-    struct finding finding = {.prefix = prefix, .prefix_bytes = len, .path = ret_path, .sid = ret_sid};
+    struct finding finding = {.prefix = prefix, .prefix_bytes = len};
     uint64_t unreadable = 0;
     TRY(folder_walk(recordings_dir, compare_file, NULL, &finding, &unreadable));
-    return finding.found == 0 ? ERR_NOT_FOUND : ERR_NONE;
+    if (finding.found == 0) {
+        return ERR_NOT_FOUND;
+    }
+    (void)snprintf(ret_path, REPLAY_PATH_BYTES, "%s", finding.path);
+    memcpy(ret_sid, finding.sid, REPLAY_SID_BYTES);
+    return ERR_NONE;
 }

@@ -74,10 +74,10 @@ void replay_list_done(struct replay_list *list);
 #define OWNED_LIST __attribute__((cleanup(replay_list_done))) struct replay_list
 
 /** The one recording whose id begins with `prefix` (at least REPLAY_PREFIX_BYTES hex digits).
- *  @param ret_path  REPLAY_PATH_BYTES
  *  @return ERR_MALFORMED for a prefix that is none; ERR_NOT_FOUND; ERR_STATE when several begin so;
  * ERR_SYSTEM. */
-MUST_CHECK enum err replay_list_find(const char *recordings_dir, const char *prefix, char *ret_path,
+MUST_CHECK enum err replay_list_find(const char *recordings_dir, const char *prefix,
+                                     char ret_path[static REPLAY_PATH_BYTES],
                                      char ret_sid[static REPLAY_SID_BYTES]);
 
 #endif

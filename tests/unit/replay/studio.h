@@ -80,7 +80,8 @@ static inline void studio_perform(struct host *host, struct tape *tape)
     record_write_pty(&take.out, 0, cursor_of_text("xterm-256color"), 40, 10);
     record_write_shell(&take.out, 0);
     take_end(host, tape, &take, 100000);
-    studio_bytes(host, tape, 1000000, RECORD_TERMINAL_OUT, 0, "\x1b]0;evil\a\x1b[32m$ \x1b[0mpsql prdo\b\bod-db\r\n");
+    studio_bytes(host, tape, 1000000, RECORD_TERMINAL_OUT, 0,
+                 "\x1b]0;evil\a\x1b[32m$ \x1b[0mpsql prdo\b\bod-db\r\n");
     studio_bytes(host, tape, 1500000, RECORD_TERMINAL_OUT, 0, "\x1b]52;c;cm0gLXJmIC8K\acaf\xc3");
     studio_bytes(host, tape, 2000000, RECORD_TERMINAL_OUT, 0, "\xa9\x1b[6n\r\n");
     take_begin(&take);
@@ -99,7 +100,8 @@ static inline void studio_perform(struct host *host, struct tape *tape)
     static const uint8_t SHA256[32] = {0xab};
     record_write_stream_total(&take.out, 0, RECORD_STDOUT, 5000, 22, SHA256);
     record_write_exit_status(&take.out, 0, 3);
-    record_write_refused(&take.out, 1, cursor_of_text("x11-req"), cursor_of_text("X11 forwarding is not allowed"));
+    record_write_refused(&take.out, 1, cursor_of_text("x11-req"),
+                         cursor_of_text("X11 forwarding is not allowed"));
     record_write_end(&take.out, 3, cursor_of_text("exit"));
     take_end(host, tape, &take, 4000000);
     tape_close(host, tape);

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "unit_test.h"
 
-enum { S = 1000000 };
+#define S UINT64_C(1000000)
 #define E "\x1b"
 
 static struct replay_event output(uint64_t t_us, const char *text)

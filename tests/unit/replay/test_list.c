@@ -18,7 +18,7 @@ static int teardown(void **state)
     return 0;
 }
 
-enum { S = 1000000 };
+#define S UINT64_C(1000000)
 
 /* Session `number` of `person`, `begin_s` after the start of the day, in the folder of that day. */
 static void add(struct host *host, uint8_t number, const char *person, const char *day, uint64_t begin_s,

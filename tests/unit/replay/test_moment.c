@@ -2,7 +2,7 @@
 
 #include "unit_test.h"
 
-enum { S = 1000000 };
+#define S UINT64_C(1000000)
 
 static void moment_rows(void **state)
 {

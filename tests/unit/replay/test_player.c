@@ -4,7 +4,7 @@
 
 #include "unit_test.h"
 
-enum { S = 1000000 };
+#define S UINT64_C(1000000)
 
 /* A source of one-letter outputs at given times, and a view that remembers the letters. */
 struct fake {
