@@ -246,16 +246,17 @@ static void deny_by_can(const struct question *question, const struct rule *rule
     unsigned wanted = given == 0 ? asked : given;
     const struct never *never = (wanted & ~question->denied) == 0 ? find_never(question, wanted) : NULL;
     if (never != NULL) {
-        deny(ret, "NEVER", never->id, "%s is never allowed for %s on %s (%s)", policy_action_text(request->action),
-             request->person, question->target->name, never->id);
+        deny(ret, "NEVER", never->id, "%s is never allowed for %s on %s (%s)",
+             policy_action_text(request->action), request->person, question->target->name, never->id);
         return;
     }
     const char *reason = NULL;
     if (request->action == POLICY_EXEC && rule->can.exec == GRANT_EXEC_LISTED) {
         reason = grant_check_listed(rule->can.patterns, request->command);
     }
-    deny(ret, "CAN", rule->id, "rule %s does not allow %s on %s%s%s", rule->id, policy_action_text(request->action),
-         question->target->name, reason == NULL ? "" : ": ", reason == NULL ? "" : reason);
+    deny(ret, "CAN", rule->id, "rule %s does not allow %s on %s%s%s", rule->id,
+         policy_action_text(request->action), question->target->name, reason == NULL ? "" : ": ",
+         reason == NULL ? "" : reason);
 }
 
 static void deny_by_rule(const struct question *question, const struct nearest *nearest,

@@ -1,5 +1,6 @@
 #include "policy/explain.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,7 @@ static void say_can(const struct case_file *file, const struct rule *rule, struc
 
 static void say_as(const struct case_file *file, const struct rule *rule, struct policy_finding *finding)
 {
+    assert(file->target != NULL); /* the clause before it holds */
     char accounts[LIMIT_SENTENCE_BYTES / 2] = "";
     size_t used = 0;
     for (size_t i = 0; i < rule->account_count && used < sizeof accounts; i++) {

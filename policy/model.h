@@ -141,7 +141,7 @@ struct host_entry {
     uint32_t target;
     uint32_t next; /* the next entry under the same key, or HOST_END */
 };
-enum { HOST_END = UINT32_MAX };
+#define HOST_END UINT32_MAX
 /* Literal names by name, patterns by their literal end. */
 struct host_index {
     struct names literals, suffixes; /* number: first entry */
@@ -183,7 +183,7 @@ static inline const uint64_t *bit_table_row(const uint64_t *rows, const struct b
 /** @return ERR_MEMORY. */
 MUST_CHECK enum err host_index_build(struct policy *policy);
 void host_index_done(struct host_index *index);
-enum { HOST_NONE = UINT32_MAX };
+#define HOST_NONE UINT32_MAX
 /** The target that lists host:port, else HOST_NONE. @param host  in any case */
 uint32_t host_index_find(const struct policy *policy, struct cursor host, uint16_t port);
 /** Another entry of the index on the same port that some host would match too; else NULL. */

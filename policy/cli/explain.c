@@ -135,8 +135,8 @@ static const char *verdict_text(enum policy_verdict verdict)
 
 static void print_finding(void *context, const struct policy_finding *finding)
 {
-    const char *file_name = context;
-    (void)printf("  %s:%u: %s %s: ", file_name, finding->line, finding->is_never ? "never" : "rule",
+    const struct question *question = context;
+    (void)printf("  %s:%u: %s %s: ", question->file_name, finding->line, finding->is_never ? "never" : "rule",
                  finding->rule);
     if (finding->failed != POLICY_CLAUSE_NONE && !finding->is_never) {
         (void)printf("%s: ", policy_clause_text(finding->failed));
@@ -154,7 +154,7 @@ static void print_grant(const struct policy_grant *grant)
                  grant->x11 ? " x11" : "", grant->session_limit_s, grant->idle_limit_s, grant->channels);
 }
 
-static void print_text(const struct policy *policy, const struct question *question,
+static void print_text(const struct policy *policy, struct question *question,
                        const struct policy_decision *decision)
 {
     struct policy_request request = request_of(question);
@@ -168,7 +168,7 @@ static void print_text(const struct policy *policy, const struct question *quest
         (void)printf("  %s (%s)\n", decision->sentence, decision->code);
     }
     struct policy_explanation explanation;
-    policy_explain(policy, &request, print_finding, (void *)(uintptr_t)question->file_name, &explanation);
+    policy_explain(policy, &request, print_finding, question, &explanation);
     if (explanation.rule_count == 0) {
         (void)printf("  no rule concerns this person or this target\n");
     }
