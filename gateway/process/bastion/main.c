@@ -1,22 +1,25 @@
 /* The operator's program: one name, one command each. */
 #include <locale.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "command.h"
-#include "others.h"
+#include "enroll/enroll.h"
+#include "policy/command.h"
 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
 } COMMANDS[] = {
-    {"policy", policy_command, "check the policy, explain a decision"},
+    {"policy", policy_command, "check a policy file, explain a decision"},
     {"sessions", sessions_command, "list recorded sessions"},
     {"replay", replay_command, "show a recording in this terminal"},
     {"export", export_command, "write a recording as an asciicast"},
     {"verify", verify_command, "prove that recordings are whole, with a public key only"},
-    {"mfa", enroll_command, "enrol, show and drop second factors"},
-    {"init", init_command, "set up a new gateway: keys, folders, examples"},
+    {"mfa", enroll_command, "make, list and revoke one-time code secrets"},
+    {"init", init_command, "make the keys of a new gateway"},
 };
 
 static int print_usage(FILE *file)
@@ -31,8 +34,20 @@ static int print_usage(FILE *file)
     return 0;
 }
 
+/* Private keys and what they open are in our memory: no core file, no debugger of the same user, and nothing
+ * that this process might be talked into may gain rights. */
+static bool guard_memory(void)
+{
+    const struct rlimit none = {0, 0};
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && setrlimit(RLIMIT_CORE, &none) == 0 &&
+           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (!guard_memory()) {
+        return complain(COMMAND_TROUBLE, "start", "the memory of this process could not be guarded");
+    }
     (void)setlocale(LC_CTYPE, "");
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
