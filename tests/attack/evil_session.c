@@ -119,7 +119,7 @@ int main(void)
     char line[LINE_BYTES];
     (void)signal(SIGPIPE, SIG_IGN);
     if (!read_line(line)) {
-        return EXIT_SUCCESS;
+        _exit(EXIT_SUCCESS);
     }
     struct cursor in = cursor_of_text(line);
     struct cursor name;
@@ -132,7 +132,7 @@ int main(void)
     char text[LINE_BYTES];
     (void)snprintf(text, sizeof text, "%.*s", (int)cursor_len(&name), (const char *)name.at);
     if (strcmp(text, "leave") == 0) {
-        return EXIT_FAILURE;
+        _exit(EXIT_FAILURE);
     }
     attack(text, (unsigned)number);
     /* The monitor must end us; leaving by ourselves would hide that it did not. */
