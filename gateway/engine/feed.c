@@ -1,12 +1,15 @@
 /* Bytes from the peer into libssh's packet parser. */
 #include "state.h"
 
+#include "base/limits.h"
+
 enum {
     /* libssh calls itself once per packet of a piece, so a piece bounds the stack; and one data packet of 32
      * KiB, the size that OpenSSH sends, should fit. */
     PIECE_BYTES = 33 * 1024,
     TOP_UP_BYTES = 34 * 1024,
     BANNER_MOST_BYTES = 16 * 1024, /* a server may send lines before its banner (RFC 4253 section 4.2) */
+    PACKET_OVERHEAD_BYTES = 512,   /* header, padding and tag around a payload */
 };
 
 static void check_status(struct engine *engine)
@@ -42,6 +45,18 @@ static size_t present(struct engine *engine, uint8_t *bytes, size_t len)
     return done;
 }
 
+/* A packet that is not complete yet. libssh would wait for 256 KiB of it, on a connection of whoever comes.
+ */
+static enum err keep(struct engine *engine, struct cursor bytes)
+{
+    size_t most = (engine->is_authenticated ? LIMIT_PACKET_PAYLOAD_BYTES : LIMIT_LOGIN_PAYLOAD_BYTES) +
+                  PACKET_OVERHEAD_BYTES;
+    if (queue_len(&engine->input) + cursor_len(&bytes) > most) {
+        return ERR_TOO_LARGE;
+    }
+    return queue_append(&engine->input, bytes);
+}
+
 /* libssh writes into a banner while it reads it, so these bytes are copied. */
 static enum err feed_banner(struct engine *engine, struct cursor bytes)
 {
@@ -66,7 +81,7 @@ static enum err feed_kept(struct engine *engine, struct cursor *bytes)
     } else {
         queue_consume(&engine->input, used);
     }
-    return ERR_NONE;
+    return keep(engine, cursor_of(NULL, 0));
 }
 
 static enum err feed_packets(struct engine *engine, struct cursor bytes)
@@ -77,9 +92,8 @@ static enum err feed_packets(struct engine *engine, struct cursor bytes)
             continue;
         }
         /* The packet parser does not write into its input, its type is only not const. */
-        bytes.at += present(engine, (uint8_t *)(uintptr_t)bytes.at, cursor_len(&bytes));
-        TRY(queue_append(&engine->input, bytes));
-        break;
+        bytes.at += present(engine, (uint8_t *)bytes.at, cursor_len(&bytes));
+        return engine->failure != ERR_NONE ? ERR_NONE : keep(engine, bytes);
     }
     return ERR_NONE;
 }

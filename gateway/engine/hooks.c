@@ -1,13 +1,24 @@
 /* Our packet callbacks: they see a packet after libssh's filter allowed its type, and before libssh does. */
 #include "state.h"
 
+#include "base/limits.h"
+#include "base/secret.h"
+
 enum { SERVICE_REQUESTS_MOST = 32 }; /* some clients ask again before every login method */
 
 static int hand_over(struct engine *engine, uint8_t type, ssh_buffer packet)
 {
+    size_t len = ssh_buffer_get_len(packet);
+    size_t most = engine->is_authenticated ? LIMIT_PACKET_PAYLOAD_BYTES : LIMIT_LOGIN_PAYLOAD_BYTES;
+    if (len > most) {
+        engine_fail(engine, ERR_TOO_LARGE);
+    }
     if (engine->failure == ERR_NONE && engine->events.packet != NULL) {
-        engine->events.packet(engine->owner, type,
-                              cursor_of(ssh_buffer_get(packet), ssh_buffer_get_len(packet)));
+        engine->events.packet(engine->owner, type, cursor_of(ssh_buffer_get(packet), len));
+    }
+    if (type < PACKET_FIRST_CONNECTION) {
+        /* It may have held a password or a code, and libssh keeps its buffer. */
+        secret_wipe(ssh_buffer_get(packet), len);
     }
     return SSH_PACKET_USED;
 }

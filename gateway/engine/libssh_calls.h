@@ -20,15 +20,14 @@ void ssh_packet_set_callbacks(ssh_session session, ssh_packet_callbacks callback
 uint32_t ssh_buffer_pass_bytes(ssh_buffer buffer, uint32_t len);
 int ssh_buffer_allocate_size(ssh_buffer buffer, uint32_t len);
 int pki_import_privkey_buffer(enum ssh_keytypes_e type, ssh_buffer buffer, ssh_key *ret_key);
-int ssh_pki_export_pubkey_blob(const ssh_key key, ssh_string *ret_blob);
+int ssh_pki_export_pubkey_blob(ssh_key key, ssh_string *ret_blob);
 int ssh_dh_import_next_pubkey_blob(ssh_session session, ssh_string blob);
-int ssh_pki_import_cert_blob(const ssh_string blob, ssh_key *ret_key);
-int ssh_pki_import_signature_blob(const ssh_string blob, const ssh_key key, ssh_signature *ret_signature);
-int ssh_pki_export_signature_blob(const ssh_signature signature, ssh_string *ret_blob);
+int ssh_pki_import_cert_blob(ssh_string blob, ssh_key *ret_key);
+int ssh_pki_import_signature_blob(ssh_string blob, ssh_key key, ssh_signature *ret_signature);
+int ssh_pki_export_signature_blob(ssh_signature signature, ssh_string *ret_blob);
 void ssh_signature_free(ssh_signature signature);
 
 /* ld's --wrap: libssh's references reach __wrap_X (wraps.c), ours to __real_X reach libssh. */
-ssh_signature __real_pki_sign_data(const ssh_key key, engine_digest digest, const unsigned char *input,
-                                   size_t len);
+ssh_signature __real_pki_sign_data(ssh_key key, engine_digest digest, const unsigned char *input, size_t len);
 
 #endif

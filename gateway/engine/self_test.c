@@ -57,7 +57,7 @@ static enum err check_host_key(void *owner, struct cursor key_blob)
 static void make_payload(unsigned number, uint8_t payload[static PAYLOAD_BYTES])
 {
     for (size_t i = 0; i < PAYLOAD_BYTES; i++) {
-        payload[i] = (uint8_t)(i * 31 + number * 7 + i / 256);
+        payload[i] = (uint8_t)(i * 31 + (size_t)number * 7 + i / 256);
     }
 }
 

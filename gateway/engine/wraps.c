@@ -20,10 +20,9 @@ int __real_ssh_buffer_add_u8(ssh_buffer buffer, uint8_t value);
 int __wrap_ssh_send_rekex(ssh_session session);
 int __real_ssh_send_rekex(ssh_session session);
 int __wrap_ssh_get_key_params(ssh_session session, ssh_key *ret_key, engine_digest *ret_digest);
-ssh_signature __wrap_pki_sign_data(const ssh_key key, engine_digest digest, const unsigned char *input,
-                                   size_t len);
-int __wrap_ssh_pki_import_pubkey_blob(const ssh_string blob, ssh_key *ret_key);
-int __real_ssh_pki_import_pubkey_blob(const ssh_string blob, ssh_key *ret_key);
+ssh_signature __wrap_pki_sign_data(ssh_key key, engine_digest digest, const unsigned char *input, size_t len);
+int __wrap_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *ret_key);
+int __real_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *ret_key);
 char *__wrap_ssh_known_hosts_get_algorithms_names(ssh_session session);
 int __wrap_ssh_get_random(void *bytes, int len, int is_strong);
 int __real_ssh_get_random(void *bytes, int len, int is_strong);
@@ -168,7 +167,7 @@ int __wrap_ssh_get_key_params(ssh_session session, ssh_key *ret_key, engine_dige
     return ssh_dh_import_next_pubkey_blob(session, engine->host_blob) == 0 ? SSH_OK : SSH_ERROR;
 }
 
-static ssh_signature sign_elsewhere(struct engine *engine, const ssh_key key, struct cursor hash)
+static ssh_signature sign_elsewhere(struct engine *engine, ssh_key key, struct cursor hash)
 {
     uint8_t memory[ENGINE_SIGNATURE_BYTES];
     struct writer blob = writer_of(memory, sizeof memory);
@@ -193,8 +192,7 @@ static ssh_signature sign_elsewhere(struct engine *engine, const ssh_key key, st
 }
 
 /* A server signs nothing but exchange hashes, and holds no private key. A client signs its login. */
-ssh_signature __wrap_pki_sign_data(const ssh_key key, engine_digest digest, const unsigned char *input,
-                                   size_t len)
+ssh_signature __wrap_pki_sign_data(ssh_key key, engine_digest digest, const unsigned char *input, size_t len)
 {
     struct engine *engine = engine_current();
     if (engine == NULL || engine->role == ENGINE_CLIENT) {
@@ -208,7 +206,7 @@ ssh_signature __wrap_pki_sign_data(const ssh_key key, engine_digest digest, cons
 }
 
 /* The first thing that a client does with the target's host key. A server passes here with its own key. */
-int __wrap_ssh_pki_import_pubkey_blob(const ssh_string blob, ssh_key *ret_key)
+int __wrap_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *ret_key)
 {
     struct engine *engine = engine_current();
     if (engine != NULL && engine->role == ENGINE_CLIENT) {

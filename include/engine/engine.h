@@ -80,7 +80,8 @@ MUST_CHECK enum err engine_start(struct engine *engine);
  * @param bytes  the memory may be read as it is, without a copy; it is not changed
  * @return the reason for which the connection ended, now or in an earlier call. Send what engine_output()
  * holds, then close. ERR_CLOSED: the peer said SSH_MSG_DISCONNECT. ERR_MALFORMED: the peer broke the protocol
- * or no algorithm is common. ERR_TOO_LARGE: a packet over 256 KiB, or output past its bound. What host_key()
+ * or no algorithm is common. ERR_TOO_LARGE: a payload over LIMIT_LOGIN_PAYLOAD_BYTES
+ * before the login or LIMIT_PACKET_PAYLOAD_BYTES after it, or output past its bound. What host_key()
  *         or sign() returned. ERR_STATE: not started, or called from inside a call of the same engine.
  */
 MUST_CHECK enum err engine_feed(struct engine *engine, struct cursor bytes);
@@ -122,14 +123,14 @@ MUST_CHECK enum err engine_prompt_user(struct engine *engine, const char *instru
  */
 MUST_CHECK enum err engine_login_key(struct engine *engine, uint8_t *memory, size_t size_bytes,
                                      struct cursor *ret_public_blob);
-/** Client: the account to log in as, where it is known only after the key exchange began. @return ERR_STATE once
- *  the login has begun; ERR_LIBRARY. */
+/** Client: the account to log in as, where it is known only after the key exchange began. @return ERR_STATE
+ * once the login has begun; ERR_LIBRARY. */
 MUST_CHECK enum err engine_set_user(struct engine *engine, const char *user);
 /**
  * Client: log in with the key of engine_login_key() and a certificate for it; login_done() tells the end. May
  * be called before ready(), then it waits for it.
- * @return ERR_STATE without a key or an account, or when called twice; ERR_MALFORMED for a certificate that libssh cannot
- * read.
+ * @return ERR_STATE without a key or an account, or when called twice; ERR_MALFORMED for a certificate that
+ * libssh cannot read.
  */
 MUST_CHECK enum err engine_login(struct engine *engine, struct cursor certificate_blob);
 

@@ -192,9 +192,9 @@ static void print_memory(const char *what)
     for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
         const char *line = strstr(text, FIELDS[i]);
         uint64_t kib = 0;
-        struct cursor rest = cursor_of_text(line == NULL ? "" : line), word;
-        if (cursor_word(&rest, &word) && cursor_word(&rest, &word) &&
-            text_u64(word, UINT64_MAX, &kib) == ERR_NONE) {
+        struct cursor word;
+        struct cursor rest = cursor_of_text(line == NULL ? "" : line + strlen(FIELDS[i]));
+        if (cursor_word(&rest, &word) && text_u64(word, UINT64_MAX, &kib) == ERR_NONE) {
             (void)printf(" %s %llu KiB", FIELDS[i], (unsigned long long)kib);
         }
     }

@@ -102,7 +102,7 @@ static inline pid_t wire_run(const char *const arguments[], int in, int out, con
     if (child == 0) {
         int log = open(log_path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
         if (log >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(log, 2) >= 0) {
-            (void)execv(arguments[0], (char *const *)(uintptr_t)arguments);
+            (void)execv(arguments[0], (char *const *)arguments);
         }
         _exit(127);
     }

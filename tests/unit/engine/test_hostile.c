@@ -183,6 +183,30 @@ static void answer_without_prompt_ends(void **state)
     }
 }
 
+static void payload_over_the_limit_ends(void **state)
+{
+    (void)state;
+    static const uint8_t LONG[LIMIT_PACKET_PAYLOAD_BYTES + 1];
+    for (int is_over = 0; is_over <= 1; is_over++) {
+        struct pair pair;
+        pair_init(&pair);
+        pair_connect(&pair);
+        attack(pair.client, PAIR_CHANNEL_DATA, cursor_of(LONG, LIMIT_PACKET_PAYLOAD_BYTES + (size_t)is_over));
+        assert_int_equal(pair_move(pair.client, pair.server), is_over ? ERR_TOO_LARGE : ERR_NONE);
+        assert_int_equal(pair.server_packet_count, is_over ? 1 : 2);
+        pair_done(&pair);
+
+        open_with_keys(&pair);
+        pair.server_packet = count_only;
+        attack_with_text(pair.client, PAIR_SERVICE_REQUEST, "ssh-userauth");
+        attack(pair.client, PAIR_USERAUTH_REQUEST,
+               cursor_of(LONG, LIMIT_LOGIN_PAYLOAD_BYTES + (size_t)is_over));
+        assert_int_equal(pair_move(pair.client, pair.server), is_over ? ERR_TOO_LARGE : ERR_NONE);
+        assert_int_equal(pair.server_packet_count, is_over ? 0 : 1);
+        pair_done(&pair);
+    }
+}
+
 /* RFC 4253 section 11.4: answered by libssh with SSH_MSG_UNIMPLEMENTED; the connection goes on. */
 static void unknown_types_do_not_end(void **state)
 {
@@ -281,6 +305,7 @@ int main(void)
         cmocka_unit_test(service_request_after_login_ends),
         cmocka_unit_test(login_after_login_passes_nothing),
         cmocka_unit_test(answer_without_prompt_ends),
+        cmocka_unit_test(payload_over_the_limit_ends),
         cmocka_unit_test(unknown_types_do_not_end),
         cmocka_unit_test(target_that_accepts_unasked_ends),
         cmocka_unit_test(target_that_talks_at_once_is_heard_after_login_done),

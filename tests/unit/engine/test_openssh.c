@@ -217,7 +217,7 @@ static void send_end(struct server *server)
 static void send_echo(struct server *server)
 {
     while (queue_len(&server->echo) > 0 && server->window > 0 && !engine_is_rekeying(server->pair.server) &&
-           queue_len(engine_output(server->pair.server)) < 256 * 1024) {
+           queue_len(engine_output(server->pair.server)) < (size_t)256 * 1024) {
         size_t part = queue_len(&server->echo) < 32000 ? queue_len(&server->echo) : 32000;
         part = part < server->window ? part : (size_t)server->window;
         uint8_t memory[8];
@@ -367,7 +367,7 @@ static void run_client(const char *cipher)
     pair_init(&server.pair);
     server.pair.user = &server;
     server.pair.server_packet = on_packet;
-    server.pair.server_config.rekey_bytes = 3 * 1024 * 1024;
+    server.pair.server_config.rekey_bytes = (uint64_t)3 * 1024 * 1024;
     queue_init(&server.echo, DATA_BYTES);
     assert_int_equal(
         engine_new(&server.pair.server_config, &PAIR_SERVER_EVENTS, &server.pair, &server.pair.server),

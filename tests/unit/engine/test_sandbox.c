@@ -43,7 +43,7 @@ static void close_sandbox(void)
         ALLOW_NOT_EXECUTABLE(mprotect),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
     };
-    struct sock_fprog program = {.len = COUNT_OF(RULES), .filter = (struct sock_filter *)(uintptr_t)RULES};
+    struct sock_fprog program = {.len = COUNT_OF(RULES), .filter = (struct sock_filter *)RULES};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
         _exit(3);

@@ -168,7 +168,7 @@ static void send_data(struct client *client)
     static uint8_t memory[PART_BYTES + 8];
     while (client->sent < DATA_BYTES && client->window >= PART_BYTES &&
            !engine_is_rekeying(client->pair.client) &&
-           queue_len(engine_output(client->pair.client)) < 256 * 1024) {
+           queue_len(engine_output(client->pair.client)) < (size_t)256 * 1024) {
         size_t part =
             DATA_BYTES - client->sent < PART_BYTES ? (size_t)(DATA_BYTES - client->sent) : PART_BYTES;
         struct writer out = writer_of(memory, sizeof memory);
@@ -197,7 +197,7 @@ static int log_in(struct client *client, const struct sshd *sshd, const struct c
     expect_host_key(client, sshd);
     client->pair.user = client;
     client->pair.client_packet = on_packet;
-    client->pair.client_config.rekey_bytes = 3 * 1024 * 1024;
+    client->pair.client_config.rekey_bytes = (uint64_t)3 * 1024 * 1024;
     assert_int_equal(
         engine_new(&client->pair.client_config, &PAIR_CLIENT_EVENTS, &client->pair, &client->pair.client),
         ERR_NONE);
