@@ -1,5 +1,7 @@
 #include "model.h"
 
+#include <stdio.h>
+
 static const struct {
     const char *name;
     unsigned bit;
@@ -59,6 +61,19 @@ unsigned can_bits(const struct can *can)
     bits |= can->agent ? CAN_AGENT : 0U;
     bits |= can->x11 ? CAN_X11 : 0U;
     return bits;
+}
+
+const char *duration_text(uint64_t seconds, char text[static DURATION_BYTES])
+{
+    enum { MINUTE_S = 60, HOUR_S = 3600 };
+    bool is_hours = seconds > 0 && seconds % HOUR_S == 0;
+    bool is_minutes = seconds > 0 && seconds % MINUTE_S == 0;
+    uint64_t unit_s = is_hours ? HOUR_S : is_minutes ? MINUTE_S : 1;
+    (void)snprintf(text, DURATION_BYTES, "%llu%s", (unsigned long long)(seconds / unit_s),
+                   is_hours     ? "h"
+                   : is_minutes ? "m"
+                                : "s");
+    return text;
 }
 
 static bool has_label(const struct target *target, uint32_t label)

@@ -264,6 +264,7 @@ static void deny_by_rule(const struct question *question, const struct nearest *
 {
     const struct rule *rule = nearest->rule;
     const struct policy_request *request = question->request;
+    char age[DURATION_BYTES];
     switch (nearest->clause) {
     case POLICY_CLAUSE_AS:
         deny(ret, "AS", rule->id, "rule %s does not let %s log in to %s as %s", rule->id, request->person,
@@ -277,8 +278,8 @@ static void deny_by_rule(const struct question *question, const struct nearest *
         return;
     case POLICY_CLAUSE_MFA:
         ret->verdict = POLICY_NEEDS_FACTOR;
-        deny(ret, "MFA", rule->id, "rule %s asks for a second factor that is at most %u minutes old",
-             rule->id, (unsigned)(rule->mfa_age_s / 60));
+        deny(ret, "MFA", rule->id, "rule %s asks for a second factor that is at most %s old", rule->id,
+             duration_text(rule->mfa_age_s, age));
         return;
     case POLICY_CLAUSE_NONE:
     case POLICY_CLAUSE_WHO:

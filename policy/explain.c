@@ -152,11 +152,14 @@ static void say_as(const struct case_file *file, const struct rule *rule, struct
 static void say_mfa(const struct case_file *file, const struct rule *rule, struct policy_finding *finding)
 {
     const struct policy_factor *factor = file->request->factor;
+    char wanted[DURATION_BYTES];
+    char age[DURATION_BYTES];
+    (void)duration_text(rule->mfa_age_s, wanted);
     if (factor == NULL || !factor->has) {
-        say(finding, "it asks for a second factor at most %us old; there is none", rule->mfa_age_s);
+        say(finding, "it asks for a second factor at most %s old; there is none", wanted);
     } else {
-        say(finding, "it asks for a second factor at most %us old; this one is %llus old", rule->mfa_age_s,
-            (unsigned long long)factor->age_s);
+        say(finding, "it asks for a second factor at most %s old; this one is %s old", wanted,
+            duration_text(factor->age_s, age));
     }
 }
 

@@ -166,6 +166,9 @@ struct policy {
     struct bit_table rule_bits, never_bits;
 };
 
+enum { DURATION_BYTES = 32 };
+/** "8h", "15m", "90s", as the file would say it. Returns `text`. */
+const char *duration_text(uint64_t seconds, char text[static DURATION_BYTES]);
 bool selector_covers(const struct selector *selector, const struct policy *policy, uint32_t target);
 /** What a rule's `can` holds, as bits. */
 unsigned can_bits(const struct can *can);

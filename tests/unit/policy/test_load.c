@@ -297,7 +297,7 @@ static const struct {
      "p.yaml:19:48: this is no line of a test: the first word must be"},
     {TESTS, "tests: [{ name: t, as: { user: alice, from: 100.64.0.1 }, allow: [shell node1 as ec2-user] }]\n",
      "p.yaml:19:67: test \"t\" failed: \"shell node1 as ec2-user\" should be allowed, but rule dba asks for "
-     "a second factor that is at most 480 minutes old"},
+     "a second factor that is at most 8h old"},
     {TESTS,
      "tests: [{ name: t, as: { user: alice, from: 100.64.0.1, mfa_age: 1m }, deny: [shell node1 as ec2-user] "
      "}]\n",
