@@ -16,13 +16,14 @@ sys.path.insert(0, os.path.join(TOP, "deploy"))
 from lab import Lab, processes, read, write  # noqa: E402
 from lab.terminal import Terminal  # noqa: E402
 
-__all__ = ["BIN", "IS_QUICK", "Lab", "LabCase", "MIB", "Terminal", "eventually", "processes", "read", "write"]
+__all__ = ["BIN", "CODE_PROMPT", "DENIAL_CODE", "IS_QUICK", "Lab", "LabCase", "MIB", "SHELL_PROMPT", "TOP", "Terminal", "eventually", "processes", "read", "write"]
 
 BIN = os.environ.get("BASTION_BIN", os.path.join(TOP, "build/asan/bin"))
 IS_QUICK = os.environ.get("BASTION_TEST_QUICK") == "1"
 MIB = 1 << 20
 PATIENCE_S = 180  # of one command: a bound against hanging, never a measurement
-CODE_PROMPT = r"(?i)(code|one-time|otp)[^\n]*: ?$"
+CODE_PROMPT = r"(?i:code|one-time|otp)[^\n]*: ?$"
+DENIAL_CODE = r"\[D-[A-Z][A-Z0-9a-f-]*\]"
 SHELL_PROMPT = r"\$ $"
 
 
@@ -142,8 +143,9 @@ class LabCase(unittest.TestCase):
 
     def sessions(self):
         """All recorded accesses, oldest first."""
-        listed = self.bastion("sessions", "--json", "--limit", "0", "--config", self.lab.gateway.config).stdout
-        return [json.loads(line) for line in reversed(listed.splitlines())]
+        listed = self.bastion("sessions", "--json", "--limit", "0", "--config", self.lab.gateway.config, check=False)
+        self.assertIn(listed.returncode, (0, 1), listed.stderr)  # 1: none yet
+        return [json.loads(line) for line in reversed(listed.stdout.splitlines())]
 
     def new_sessions(self, before):
         """Sessions that `before` does not hold, once there is one."""
