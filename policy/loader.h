@@ -38,6 +38,9 @@ void loader_networks(struct loader *loader, const struct yaml_node *list, size_t
 /** A list of Unix accounts. */
 void loader_accounts(struct loader *loader, const struct yaml_node *list, struct cursor **ret,
                      size_t *ret_count);
+/** `to`: names of targets, and labels such as "env=prod,tier=web". */
+void loader_selectors(struct loader *loader, const struct yaml_node *list, struct selector **ret,
+                      size_t *ret_count);
 /** record: and limits:, in a rule and in defaults. */
 void loader_record(struct loader *loader, const struct yaml_node *node, struct record_rules *ret);
 void loader_limits(struct loader *loader, const struct yaml_node *node, bool is_default,
