@@ -343,10 +343,27 @@ void replay_filter_init(struct replay_filter *filter, bool shows_removed, replay
     *filter = (struct replay_filter){.sink = sink, .context = context, .shows_removed = shows_removed};
 }
 
+/* Most of what a terminal gets is ASCII text: it need not go through the states byte by byte. */
+static void put_ascii_run(struct replay_filter *filter, struct cursor *in)
+{
+    if (filter->state != REPLAY_FILTER_GROUND || replay_utf8_is_open(&filter->utf8)) {
+        return;
+    }
+    struct cursor run = {in->at, in->at};
+    while (run.end != in->end && cursor_len(&run) < REPLAY_RUN_BYTES && *run.end >= 0x20 && *run.end < DEL) {
+        run.end++;
+    }
+    emit(filter, run);
+    in->at = run.end;
+}
+
 enum err replay_filter_put(struct replay_filter *filter, struct cursor bytes)
 {
     while (bytes.at != bytes.end && filter->err == ERR_NONE) {
-        put_byte(filter, *bytes.at++);
+        put_ascii_run(filter, &bytes);
+        if (bytes.at != bytes.end) {
+            put_byte(filter, *bytes.at++);
+        }
     }
     flush(filter);
     return filter->err;

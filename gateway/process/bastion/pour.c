@@ -12,17 +12,44 @@
 #include "replay/terminal_filter.h"
 #include "show.h"
 
+enum { SPOUT_LIMIT_BYTES = 1 << 22 }; /* one record of 64 KiB, filtered, with everything removed shown */
 enum { WIDE_COLS = REPLAY_COLS_MAX }; /* the output of a command has no width: long lines stay whole */
 
-static enum err write_piece(void *context, enum replay_piece piece, struct cursor bytes)
+/** Where output goes: through the filter, in pieces that are written together. */
+struct spout {
+    struct replay_filter filter;
+    struct queue waiting;
+    int fd;
+};
+
+static enum err collect_piece(void *context, enum replay_piece piece, struct cursor bytes)
 {
     (void)piece;
-    return fd_write_all(*(const int *)context, bytes);
+    return queue_append(context, bytes);
+}
+
+static void spout_init(struct spout *spout, int fd, bool shows_removed)
+{
+    queue_init(&spout->waiting, SPOUT_LIMIT_BYTES);
+    replay_filter_init(&spout->filter, shows_removed, collect_piece, &spout->waiting);
+    spout->fd = fd;
+}
+
+static enum err spout_flush(struct spout *spout)
+{
+    enum err err = fd_write_all(spout->fd, queue_peek(&spout->waiting));
+    queue_consume(&spout->waiting, queue_len(&spout->waiting));
+    return err;
+}
+
+static enum err spout_put(struct spout *spout, struct cursor bytes, bool is_raw)
+{
+    TRY(is_raw ? queue_append(&spout->waiting, bytes) : replay_filter_put(&spout->filter, bytes));
+    return spout_flush(spout);
 }
 
 struct pouring {
-    struct replay_filter out, err;
-    int out_fd, err_fd;
+    struct spout out, err;
     bool is_raw;
 };
 
@@ -30,14 +57,12 @@ static enum err pour_event(struct pouring *pouring, const struct replay_event *e
 {
     switch (event->kind) {
     case REPLAY_OUTPUT:
-        return pouring->is_raw ? fd_write_all(pouring->out_fd, event->bytes)
-                               : replay_filter_put(&pouring->out, event->bytes);
+        return spout_put(&pouring->out, event->bytes, pouring->is_raw);
     case REPLAY_ERRORS:
-        return pouring->is_raw ? fd_write_all(pouring->err_fd, event->bytes)
-                               : replay_filter_put(&pouring->err, event->bytes);
+        return spout_put(&pouring->err, event->bytes, pouring->is_raw);
     case REPLAY_NOTE:
-        TRY(fd_write_all(pouring->err_fd, event->bytes));
-        return fd_write_all(pouring->err_fd, cursor_of_text("\n"));
+        TRY(spout_put(&pouring->err, event->bytes, false));
+        return spout_put(&pouring->err, cursor_of_text("\n"), false);
     case REPLAY_RESIZE:
         break;
     }
@@ -63,24 +88,33 @@ static int nothing_to_show(void)
     return complain(COMMAND_NO, "replay", "nothing in it can be shown; --events lists what happened");
 }
 
+static enum err end_pouring(struct pouring *pouring, bool resets_terminal)
+{
+    TRY(replay_filter_end(&pouring->out.filter, resets_terminal));
+    TRY(replay_filter_end(&pouring->err.filter, false));
+    TRY(spout_flush(&pouring->out));
+    return spout_flush(&pouring->err);
+}
+
 int pour_output(struct show *show, bool is_raw, bool shows_removed)
 {
     if (show->part == SIZE_MAX) {
         return nothing_to_show();
     }
-    struct pouring pouring = {.out_fd = STDOUT_FILENO, .err_fd = STDERR_FILENO, .is_raw = is_raw};
-    replay_filter_init(&pouring.out, shows_removed, write_piece, &pouring.out_fd);
-    replay_filter_init(&pouring.err, shows_removed, write_piece, &pouring.err_fd);
+    struct pouring pouring = {.is_raw = is_raw};
+    spout_init(&pouring.out, STDOUT_FILENO, shows_removed);
+    spout_init(&pouring.err, STDERR_FILENO, shows_removed);
     enum err err = pour_all(show, &pouring);
-    bool has_terminal = show->survey.parts[show->part].has_terminal;
     if (err == ERR_NONE && !is_raw) {
-        err = replay_filter_end(&pouring.out, has_terminal && isatty(STDOUT_FILENO) != 0);
-        err = err == ERR_NONE ? replay_filter_end(&pouring.err, false) : err;
-        uint64_t removed = pouring.out.removed_count + pouring.err.removed_count;
-        if (removed > 0 && !shows_removed) {
-            (void)fprintf(stderr, "%" PRIu64 " escape sequences were removed (--show-removed shows them)\n",
-                          removed);
-        }
+        err =
+            end_pouring(&pouring, show->survey.parts[show->part].has_terminal && isatty(STDOUT_FILENO) != 0);
+    }
+    uint64_t removed = pouring.out.filter.removed_count + pouring.err.filter.removed_count;
+    queue_done(&pouring.out.waiting);
+    queue_done(&pouring.err.waiting);
+    if (removed > 0 && !shows_removed) {
+        (void)fprintf(stderr, "%" PRIu64 " escape sequences were removed (--show-removed shows them)\n",
+                      removed);
     }
     return err == ERR_NONE ? COMMAND_OK : complain(COMMAND_TROUBLE, "replay", "%s", err_text(err));
 }

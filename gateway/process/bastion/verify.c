@@ -32,7 +32,7 @@ static const char HELP[] =
     "UNFINISHED  not closed: running, or the recorder stopped; whole as far as the log covers it\n"
     "RECOVERED   the recorder stopped while it was open and noted how far it went when it started again\n"
     "ABANDONED   opened, but nothing was ever recorded\n"
-    "TAMPERED TRUNCATED DELETED NOT-LOGGED WRONG-KEY UNREADABLE   faults\n"
+    "TAMPERED TRUNCATED DELETED NOT_LOGGED WRONG_KEY UNREADABLE   faults\n"
     "\n"
     "exit status: 0 all is whole, 1 something is not whole (UNFINISHED is not a fault), 2 usage, 3 cannot be "
     "read\n"
