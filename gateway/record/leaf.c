@@ -108,7 +108,8 @@ size_t record_leaf_text(const struct record_leaf *leaf, uint64_t wall_us,
         size_t at = 0;
         tail[at++] = ' ';
         for (struct cursor how = leaf->how; how.at != how.end && at < sizeof tail - 1; how.at++) {
-            tail[at++] = *how.at < ' ' || *how.at > '~' ? '?' : (char)*how.at;
+            bool is_visible = *how.at >= ' ' && *how.at <= '~';
+            tail[at++] = (char)(is_visible ? *how.at : (uint8_t)'?');
         }
         tail[at] = 0;
     }

@@ -23,14 +23,6 @@ struct scan {
     uint64_t torn_bytes;
 };
 
-static void free_scan(struct scan **scan)
-{
-    if (*scan != NULL) {
-        index_done(&(*scan)->open);
-        free(*scan);
-    }
-}
-
 static enum err say(struct record_log_recovery *recovery, enum err err, const char *sentence)
 {
     (void)snprintf(recovery->sentence, sizeof recovery->sentence, "evidence log: %s", sentence);
@@ -190,12 +182,8 @@ static enum err collect_unclosed(const struct scan *scan, struct record_log_reco
     return ERR_NONE;
 }
 
-static enum err open_steps(struct record_log *log, struct record_log_recovery *recovery)
+static enum err open_steps(struct record_log *log, struct scan *scan, struct record_log_recovery *recovery)
 {
-    __attribute__((cleanup(free_scan))) struct scan *scan = calloc(1, sizeof *scan);
-    if (scan == NULL) {
-        return ERR_MEMORY;
-    }
     TRY(open_leaves(log, recovery));
     TRY(read_note(log, scan, recovery));
     TRY(read_leaves(log, scan, recovery));
@@ -212,7 +200,12 @@ enum err record_log_open(struct record_log *log, int dir_fd, const struct record
     struct record_log opened = {.dir_fd = dir_fd, .leaves_fd = -1, .key = key};
     queue_init(&opened.pending, RECORD_LOG_PENDING_BYTES);
     crypto_sha256_init(&opened.hash);
-    enum err err = open_steps(&opened, ret_recovery);
+    struct scan *scan = calloc(1, sizeof *scan);
+    enum err err = scan == NULL ? ERR_MEMORY : open_steps(&opened, scan, ret_recovery);
+    if (scan != NULL) {
+        index_done(&scan->open);
+        free(scan);
+    }
     if (err != ERR_NONE) {
         if (ret_recovery->sentence[0] == 0) {
             (void)say(ret_recovery, err, err_text(err));

@@ -26,14 +26,6 @@ struct pass {
     uint64_t torn_bytes;
 };
 
-static void free_pass(struct pass **pass)
-{
-    if (*pass != NULL) {
-        crypto_sha256_done(&(*pass)->hash);
-        free(*pass);
-    }
-}
-
 static void judge(struct record_log_result *result, enum record_log_verdict verdict,
                   char sentence[static LIMIT_SENTENCE_BYTES], const char *text)
 {
@@ -155,32 +147,40 @@ static bool read_marks(const struct record_verify_input *input, struct pass *pas
     return err == ERR_NONE;
 }
 
-enum err verify_log(const struct record_verify_input *input, struct index *index,
-                    char sentence[static LIMIT_SENTENCE_BYTES], struct record_log_result *ret_result)
+static enum err run_pass(const struct record_verify_input *input, struct pass *pass, struct index *index,
+                         char sentence[static LIMIT_SENTENCE_BYTES], struct record_log_result *result)
 {
-    __attribute__((cleanup(free_pass))) struct pass *pass = calloc(1, sizeof *pass);
-    if (pass == NULL) {
-        return ERR_MEMORY;
-    }
-    struct record_log_result result = {.sentence = sentence};
-    bool has_marks = read_marks(input, pass, &result, sentence);
+    bool has_marks = read_marks(input, pass, result, sentence);
     char path[4096];
     (void)snprintf(path, sizeof path, "%s/%s", input->evidence_dir, LOG_LEAVES_NAME);
     OWNED_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        judge(&result, RECORD_LOG_MISSING, sentence, "there is no file `leaves` in the evidence folder");
-        *ret_result = result;
+        judge(result, RECORD_LOG_MISSING, sentence, "there is no file `leaves` in the evidence folder");
         return ERR_NONE;
     }
-    crypto_sha256_init(&pass->hash);
     enum err err = read_leaves(pass, fd, index);
     if (err == ERR_MEMORY) {
         return err;
     }
     if (has_marks) {
-        judge_leaves(pass, err, &result, sentence);
+        judge_leaves(pass, err, result, sentence);
     }
-    result.leaves = pass->tree.size;
-    *ret_result = result;
+    result->leaves = pass->tree.size;
     return ERR_NONE;
+}
+
+enum err verify_log(const struct record_verify_input *input, struct index *index,
+                    char sentence[static LIMIT_SENTENCE_BYTES], struct record_log_result *ret_result)
+{
+    struct pass *pass = calloc(1, sizeof *pass);
+    if (pass == NULL) {
+        return ERR_MEMORY;
+    }
+    struct record_log_result result = {.sentence = sentence};
+    crypto_sha256_init(&pass->hash);
+    enum err err = run_pass(input, pass, index, sentence, &result);
+    crypto_sha256_done(&pass->hash);
+    free(pass);
+    *ret_result = result;
+    return err;
 }

@@ -15,7 +15,7 @@
 #include "crypto/random.h"
 #include "recorder.h"
 
-enum { FILE_MODE = 0440, NAME_BYTES = 2 * LIMIT_SID_BYTES + sizeof ".key.age" };
+enum { FILE_MODE = 0440, NAME_BYTES = sizeof "00112233445566778899aabbccddeeff.key.age" };
 
 static void opened(struct recorder *recorder, uint32_t ref, bool is_ok, const char *sentence)
 {
@@ -343,7 +343,8 @@ static enum err append(struct recording *recording, const struct record_containe
         return ERR_NONE;
     }
     int kept_errno = errno;
-    (void)ftruncate(recording->fd, (off_t)before->file_bytes); /* else the tear is named by verification */
+    int ignored = ftruncate(recording->fd, (off_t)before->file_bytes);
+    (void)ignored; /* what it leaves is named by verification */
     recording->container = *before;
     errno = kept_errno;
     return err;

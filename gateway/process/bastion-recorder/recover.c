@@ -34,7 +34,7 @@ static void examine(const struct recorder *recorder, const struct record_unclose
                     struct record_leaf *leaf, char how[static RECORD_HOW_BYTES + 1])
 {
     OWNED_FD day_fd = -1;
-    char name[2 * LIMIT_SID_BYTES + sizeof ".rec"];
+    char name[sizeof "00112233445566778899aabbccddeeff.rec"];
     char hex[2 * LIMIT_SID_BYTES + 1];
     if (unclosed->day[0] == 0 || disk_open_day(recorder->recordings_fd, unclosed->day, &day_fd) != ERR_NONE) {
         return;
