@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "state.h"
 
 enum { LEAF_BYTES = 2048 };
@@ -55,9 +56,13 @@ void report_evidence(struct monitor *monitor, const char *kind, const char *text
     }
     char leaf[LEAF_BYTES];
     (void)snprintf(leaf, sizeof leaf, "%s %s", kind, printable);
+    uint8_t body[LEAF_BYTES + 8];
+    struct writer out = writer_of(body, sizeof body);
+    writer_text(&out, leaf);
+    struct cursor bytes;
     const struct service *recorder = &monitor->recordings.service;
-    if (recorder->state != SERVICE_READY ||
-        ipc_send(recorder->child->channel, IPC_EVIDENCE_ADD, 0, cursor_of_text(leaf), NULL, 0) != ERR_NONE) {
+    if (recorder->state != SERVICE_READY || writer_done(&out, &bytes) != ERR_NONE ||
+        ipc_send(recorder->child->channel, IPC_EVIDENCE_ADD, 0, bytes, NULL, 0) != ERR_NONE) {
         REPORT(monitor, "evidence.lost", EVENT_FAILURE, {.key = "leaf", .text = leaf});
     }
 }
