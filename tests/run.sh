@@ -73,9 +73,9 @@ suite() {
     echo "== $title took $((SECONDS - began)) s"
 }
 
-build() { # build PRESET
+build() { # build PRESET [TARGET]
     printf '\n== build %s\n' "$1"
-    if ! { cmake --preset "$1" && cmake --build --preset "$1"; } >"$work/build" 2>&1; then
+    if ! { cmake --preset "$1" && cmake --build --preset "$1" ${2:+--target "$2"}; } >"$work/build" 2>&1; then
         tail -n 60 "$work/build"
         broken "build $1"
         return 1
@@ -98,7 +98,7 @@ if $install; then
 fi
 build asan || close
 if ! $quick; then
-    build release || close
+    build release programs || close
 fi
 
 suite unit run_ctest
