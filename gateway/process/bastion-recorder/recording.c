@@ -100,12 +100,6 @@ static void set_done(struct recording *recording)
     recording->recorder->wants_reap = true;
 }
 
-static void end_receive(struct recording *recording)
-{
-    loop_cancel(recording->recorder->loop, &recording->receive.op);
-    fd_close(&recording->stream_fd);
-}
-
 static enum err create(int dir_fd, const uint8_t sid[static LIMIT_SID_BYTES], const char *suffix,
                        struct cursor bytes, int *ret_fd)
 {
@@ -480,6 +474,11 @@ static void live_synced(struct loop_op *op, int result)
 static void last_synced(struct loop_op *op, int result)
 {
     struct recording *recording = OWNER_OF(op, struct recording, sync);
+    if (result >= 0) {
+        recording->durable_bytes = recording->stream_bytes;
+        acknowledge(recording);
+    }
+    fd_close(&recording->stream_fd); /* the session sees an end only after its last acknowledgement */
     struct record_leaf leaf = leaf_of(recording, RECORD_LEAF_CLOSE);
     char how[RECORD_HOW_BYTES + 16];
     (void)snprintf(how, sizeof how, "%s%s", recording->ordered, result < 0 ? ", not synced" : "");
@@ -509,6 +508,7 @@ static enum err write_last_frame(struct recording *recording)
 static void give_up(struct recording *recording)
 {
     struct record_leaf leaf = leaf_of(recording, RECORD_LEAF_RECOVER);
+    fd_close(&recording->stream_fd);
     recording->state = RECORDING_CLOSE_LEAF;
     recording->leaf_at = evidence_add_leaf(recording->recorder, &leaf, true);
 }
@@ -524,7 +524,7 @@ void recording_finish(struct recording *recording, const char *how, const char *
         (void)snprintf(recording->ordered, sizeof recording->ordered, "%s", how);
     }
     (void)snprintf(recording->reason, sizeof recording->reason, "%s", kept);
-    end_receive(recording);
+    loop_cancel(recording->recorder->loop, &recording->receive.op);
     recording->state = RECORDING_LAST_SYNC;
     enum err err = write_last_frame(recording);
     if (err != ERR_NONE && disk_release_slack(recording->recorder)) {
