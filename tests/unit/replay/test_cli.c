@@ -384,6 +384,52 @@ static void cli_replay_plays_in_a_terminal(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* --raw in a terminal is what it says: the bytes as they were, and the terminal is reset afterwards. */
+static void cli_replay_raw_in_a_terminal(void **state)
+{
+    struct lab *lab = *state;
+    int terminal = -1;
+    pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)execl(BASTION_PROGRAM, "bastion", "replay", "1111", "--identity", lab->identity, "--recordings",
+                    lab->host.recordings, "--evidence", lab->host.evidence, "--key", lab->public_key, "--raw",
+                    "--speed", "100", (char *)NULL);
+        _exit(127);
+    }
+    static char text[OUTPUT_BYTES];
+    size_t len = 0;
+    memset(text, 0, sizeof text);
+    read_terminal(terminal, text, &len, "\x1b]52;c;cm0gLXJmIC8K\a");
+    read_terminal(terminal, text, &len, "\x1b[?2004l");
+    (void)close(terminal);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* The vectors of the recording format: what another implementation would read, too. */
+static void cli_reads_the_vectors(void **state)
+{
+    struct lab *lab = *state;
+    char words[4096];
+    (void)snprintf(words, sizeof words, "install -m 600 %s/identity.txt %s/vector-identity", TEST_VECTORS,
+                   lab->host.root);
+    host_run(words);
+    static const char PLACES[] = "--recordings " TEST_VECTORS "/recordings --evidence " TEST_VECTORS
+                                 "/evidence --key " TEST_VECTORS "/log.pub";
+    (void)snprintf(words, sizeof words, "verify %s", PLACES);
+    struct result *result = run(lab, false, words);
+    assert_int_equal(result->status, 0);
+    expect_text(result->out, "OK           41414141414141414141414141414141");
+    (void)snprintf(words, sizeof words, "replay 4141 --identity %s/vector-identity %s", lab->host.root,
+                   PLACES);
+    result = run(lab, false, words);
+    assert_int_equal(result->status, 0);
+    expect_text(result->out, "uid=1000(ec2-user)\n");
+    expect_text(result->err, "$ id\n");
+}
+
 int main(void)
 {
     if (access("/usr/bin/age-keygen", X_OK) != 0) {
@@ -401,6 +447,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(cli_verify, setup, teardown),
         cmocka_unit_test_setup_teardown(cli_export, setup, teardown),
         cmocka_unit_test_setup_teardown(cli_replay_plays_in_a_terminal, setup, teardown),
+        cmocka_unit_test_setup_teardown(cli_replay_raw_in_a_terminal, setup, teardown),
+        cmocka_unit_test_setup_teardown(cli_reads_the_vectors, setup, teardown),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
