@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 
 static size_t read_small_file(const char *path, char *ret_text, size_t size_bytes)
 {
@@ -28,10 +29,12 @@ static size_t read_small_file(const char *path, char *ret_text, size_t size_byte
 static int read_sysctl(const char *path)
 {
     char text[32];
-    if (read_small_file(path, text, sizeof text) == 0) {
-        return -1;
-    }
-    return (int)strtol(text, NULL, 10);
+    size_t len = read_small_file(path, text, sizeof text);
+    struct cursor file = cursor_of(text, len);
+    struct cursor digits;
+    uint64_t value = 0;
+    bool is_number = cursor_line(&file, &digits) && text_u64(digits, INT_MAX, &value) == ERR_NONE;
+    return is_number ? (int)value : -1;
 }
 
 void ring_surroundings_read(struct ring_surroundings *ret_surroundings)

@@ -17,7 +17,7 @@ enum {
     LIMIT_CHANNELS_PER_ACCESS = 16,           /* RFC 4254 channels open at once towards one target */
     LIMIT_PACKET_PAYLOAD_BYTES = 65536 + 512, /* the largest SSH packet payload that we accept or make */
     LIMIT_LOGIN_PAYLOAD_BYTES = 35000, /* the same before the login: RFC 4253 section 6.1 asks for no more */
-    LIMIT_RECORD_BODY_BYTES = 65536,          /* the largest body of one record towards the recorder */
+    LIMIT_RECORD_BODY_BYTES = 65536,   /* the largest body of one record towards the recorder */
     LIMIT_UNDURABLE_BYTES = 4194304, /* how far a session may be ahead of the disk before it stops reading */
 };
 
