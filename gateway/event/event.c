@@ -80,19 +80,19 @@ enum err event_write(struct event_log *log, const char *name, enum event_outcome
     set_text(json, "event", name);
     set_text(json, "outcome", OUTCOMES[outcome]);
     set_fields(json, fields);
-    __attribute__((cleanup(free_text))) char *line = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    size_t len = line == NULL ? 0 : strlen(line);
-    char *longer = len == 0 ? NULL : realloc(line, len + 2);
-    if (longer == NULL) {
+    __attribute__((cleanup(free_text))) char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    size_t len = text == NULL ? 0 : strlen(text);
+    __attribute__((cleanup(free_text))) char *line = malloc(len + 1);
+    if (len == 0 || line == NULL) {
         return ERR_MEMORY;
     }
-    line = longer;
+    /* One write per line, so that lines of several writers cannot mix: the end belongs to it. */
+    memcpy(line, text, len);
     line[len] = '\n';
     log->count++;
     if (outcome != EVENT_SUCCESS) {
         /* A copy for whoever watches the terminal or the journal; the file is the record. */
-        enum err ignored = fd_write_all(STDERR_FILENO, cursor_of(line, len + 1));
-        (void)ignored;
+        err_ignore(fd_write_all(STDERR_FILENO, cursor_of(line, len + 1)));
     }
     return log->fd < 0 ? ERR_NONE : fd_write_all(log->fd, cursor_of(line, len + 1));
 }

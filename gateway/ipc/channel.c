@@ -49,7 +49,8 @@ enum err ipc_send(int fd, enum ipc_type type, uint32_t ref, struct cursor body, 
     writer_u16be(&out, (uint16_t)type);
     writer_u16be(&out, 0);
     writer_u32be(&out, ref);
-    struct iovec parts[] = {{header, sizeof header}, {(void *)(uintptr_t)body.at, cursor_len(&body)}};
+    struct iovec parts[] = {{header, sizeof header}, {.iov_len = cursor_len(&body)}};
+    memcpy(&parts[1].iov_base, &body.at, sizeof body.at); /* sendmsg(2) does not write to it */
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(int) * IPC_FDS_MAX)];

@@ -79,9 +79,8 @@ static void passed(struct connection *connection)
     uint64_t now_us = clock_monotonic_us();
     connection->passed_factor = (struct policy_factor){.has = true};
     connection->factor_seen_us = now_us;
-    enum err ignored =
-        lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from, now_us);
-    (void)ignored; /* without memory for a lease the next login asks again */
+    err_ignore(lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from,
+                          now_us)); /* without memory for a lease the next login asks again */
     lockout_clear(&monitor->lockouts, connection->person);
     save_lockouts(monitor);
     report_connection(connection, "factor.passed", EVENT_SUCCESS, NULL, NULL);

@@ -382,9 +382,8 @@ static void wait_for_recorder(struct monitor *monitor)
         return;
     }
     fd_close(&recorder->channel);
-    enum err ignored =
-        ipc_wait(recorder->pidfd, STOP_WAIT_US / 1000); /* a pidfd is readable once it has ended */
-    (void)ignored;
+    /* A pidfd is readable once its process has ended. */
+    err_ignore(ipc_wait(recorder->pidfd, STOP_WAIT_US / 1000));
     child_done(&monitor->recordings.service.child);
 }
 

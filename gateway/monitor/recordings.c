@@ -121,8 +121,8 @@ void recording_end(struct monitor *monitor, uint32_t number, const char *reason)
     if (number == 0 || recorder->state != SERVICE_READY || writer_done(&out, &bytes) != ERR_NONE) {
         return;
     }
-    enum err ignored = ipc_send(recorder->child->channel, IPC_RECORD_END, number, bytes, NULL, 0);
-    (void)ignored; /* the recorder sees the end of the stream as well */
+    err_ignore(ipc_send(recorder->child->channel, IPC_RECORD_END, number, bytes, NULL,
+                        0)); /* the recorder sees the end of the stream as well */
 }
 
 static struct access *access_of(struct monitor *monitor, const struct recording *recording)

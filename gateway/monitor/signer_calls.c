@@ -35,9 +35,8 @@ void signer_forget(struct monitor *monitor, uint32_t connection)
 {
     const struct service *service = &monitor->signer.service;
     if (service->state == SERVICE_READY) {
-        enum err ignored =
-            ipc_send(service->child->channel, IPC_SIGNER_FORGET, connection, cursor_of(NULL, 0), NULL, 0);
-        (void)ignored; /* its table is bounded; a signer that does not read is lost anyway */
+        err_ignore(ipc_send(service->child->channel, IPC_SIGNER_FORGET, connection, cursor_of(NULL, 0), NULL,
+                            0)); /* its table is bounded; a signer that does not read is lost anyway */
     }
 }
 

@@ -279,8 +279,8 @@ static void tell_monitor(struct access *access, const char *reason)
     writer_text(&out, text);
     struct cursor body;
     if (writer_done(&out, &body) == ERR_NONE) {
-        enum err ignored = link_send(access->session, IPC_TARGET_END, access->ref, body);
-        (void)ignored; /* a lost monitor ends the connection by itself */
+        err_ignore(link_send(access->session, IPC_TARGET_END, access->ref,
+                             body)); /* a lost monitor ends the connection by itself */
     }
 }
 
@@ -292,24 +292,23 @@ void access_end(struct access *access, const char *sentence, const char *reason)
     bool was_asked_only = access->state == ACCESS_ASKED;
     access->state = ACCESS_CLOSING;
     access->closing_us = clock_monotonic_us();
-    enum err ignored = ERR_NONE; /* all that follows is said as far as somebody still listens */
+    /* All that follows is said as far as somebody still listens. */
     if (access->gate != NULL) {
-        ignored = gate_end(access->gate, access->is_channel_gone ? NULL : sentence);
+        err_ignore(gate_end(access->gate, access->is_channel_gone ? NULL : sentence));
     }
     if (access->inner != NULL && sentence != NULL) {
         char text[LIMIT_SENTENCE_BYTES + 16];
         (void)snprintf(text, sizeof text, "bastion: %s", sentence);
-        ignored = engine_disconnect(access->inner, DISCONNECT_BY_APPLICATION, text);
+        err_ignore(engine_disconnect(access->inner, DISCONNECT_BY_APPLICATION, text));
     }
     if (access->target != NULL) {
-        ignored =
-            engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended");
+        err_ignore(
+            engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended"));
     }
-    (void)ignored;
     record_end(access, reason);
     if (was_asked_only && !access->is_channel_gone) {
-        ignored = outer_refuse(access->session->outer, access->channel, RELAY_CONNECT_FAILED,
-                               sentence == NULL ? "ended" : sentence);
+        err_ignore(outer_refuse(access->session->outer, access->channel, RELAY_CONNECT_FAILED,
+                                sentence == NULL ? "ended" : sentence));
         access->is_channel_gone = true;
     }
     tell_monitor(access, reason);
@@ -321,9 +320,9 @@ static void close_all(struct access *access)
     struct session *session = access->session;
     access->state = ACCESS_CLOSED;
     if (access->is_channel_open && !access->is_channel_gone) {
-        enum err ignored = outer_eof(session->outer, access->channel);
-        ignored = outer_close(session->outer, access->channel);
-        (void)ignored; /* the outer connection ends by itself when it cannot take them */
+        /* The outer connection ends by itself when it cannot take them. */
+        err_ignore(outer_eof(session->outer, access->channel));
+        err_ignore(outer_close(session->outer, access->channel));
     }
     loop_cancel(session->loop, &access->target_in.op);
     loop_cancel(session->loop, &access->target_out.op);
@@ -387,8 +386,8 @@ static void give_window(struct access *access)
     }
     size_t given = access->unconsumed_bytes;
     access->unconsumed_bytes = 0;
-    enum err ignored = outer_consumed(session->outer, access->channel, given);
-    (void)ignored; /* an outer connection that cannot send is ended where it is fed */
+    err_ignore(outer_consumed(session->outer, access->channel,
+                              given)); /* an outer connection that cannot send is ended where it is fed */
 }
 
 static void pause_or_resume(struct access *access)

@@ -176,7 +176,7 @@ void link_handle_stash(struct session *session)
     while (session->stash_count > 0) {
         struct ipc_message *message = session->stash[0];
         session->stash_count--;
-        memmove(session->stash, session->stash + 1, session->stash_count * sizeof session->stash[0]);
+        memmove(session->stash, session->stash + 1, session->stash_count * sizeof(struct ipc_message *));
         handled(session, handle(session, message));
         ipc_message_done(message);
         free(message);

@@ -49,8 +49,8 @@ static void say_before_login(struct session *session, const char *sentence)
     writer_text(&out, "");
     struct cursor payload;
     if (writer_done(&out, &payload) == ERR_NONE) {
-        enum err ignored = engine_send(session->engine, SSH_USERAUTH_BANNER, payload);
-        (void)ignored; /* the disconnect message that follows says it again */
+        err_ignore(engine_send(session->engine, SSH_USERAUTH_BANNER,
+                               payload)); /* the disconnect message that follows says it again */
     }
 }
 
@@ -92,8 +92,8 @@ static void finish(struct session *session)
         return;
     }
     if (session->end_reason[0] != 0) {
-        enum err ignored = engine_disconnect(session->engine, DISCONNECT_BY_APPLICATION, session->end_reason);
-        (void)ignored; /* the connection ends either way */
+        err_ignore(engine_disconnect(session->engine, DISCONNECT_BY_APPLICATION,
+                                     session->end_reason)); /* the connection ends either way */
         session->end_reason[0] = 0;
         sender_pump(&session->client_out, engine_output(session->engine));
     }
