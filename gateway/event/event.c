@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 
-enum { EVENT_TEXT_BYTES = 4096 };
+enum { EVENT_TEXT_BYTES = 4096, EVENT_LINE_BYTES = 32768 };
 
 static const char *const OUTCOMES[] = {"success", "denied", "failure"};
 
@@ -41,11 +41,6 @@ void event_close(struct event_log *log)
 static void free_json(json_t **json)
 {
     json_decref(*json);
-}
-
-static void free_text(char **text)
-{
-    free(*text);
 }
 
 static void set_text(json_t *json, const char *key, const char *text)
@@ -80,15 +75,12 @@ enum err event_write(struct event_log *log, const char *name, enum event_outcome
     set_text(json, "event", name);
     set_text(json, "outcome", OUTCOMES[outcome]);
     set_fields(json, fields);
-    __attribute__((cleanup(free_text))) char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    size_t len = text == NULL ? 0 : strlen(text);
-    __attribute__((cleanup(free_text))) char *line = malloc(len + 1);
-    if (len == 0 || line == NULL) {
-        return ERR_MEMORY;
+    char line[EVENT_LINE_BYTES];
+    size_t len = json_dumpb(json, line, sizeof line - 1, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    if (len == 0 || len > sizeof line - 1) {
+        return ERR_TOO_LARGE;
     }
-    /* One write per line, so that lines of several writers cannot mix: the end belongs to it. */
-    memcpy(line, text, len);
-    line[len] = '\n';
+    line[len] = '\n'; /* one write per line, so that lines of several writers cannot mix */
     log->count++;
     if (outcome != EVENT_SUCCESS) {
         /* A copy for whoever watches the terminal or the journal; the file is the record. */
