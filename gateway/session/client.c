@@ -124,7 +124,7 @@ enum err client_factor_prompt(struct session *session, struct userauth *auth, st
 {
     (void)session;
     uint8_t style = 0;
-    char text[1024];
+    char text[2048]; /* as much as the message table lets a prompt have */
     TRY(cursor_u8(&body, &style));
     TRY(cursor_text(&body, text, sizeof text));
     TRY(cursor_end(&body));
