@@ -26,13 +26,15 @@
     }
 
 static char page[4096];
+static const char STRAY_FILE[] = "/tmp/bastion-attack-file";
+static const char STRAY_DEVICE[] = "/tmp/bastion-attack-device";
 
 TRIES(opens_passwd, open("/etc/passwd", O_RDONLY))
 TRIES(opens_shadow, open("/etc/shadow", O_RDONLY))
 TRIES(opens_hosts, open("/etc/hosts", O_RDONLY))
 TRIES(writes_hosts, open("/etc/hosts", O_WRONLY))
 TRIES(opens_memory_of_init, open("/proc/1/mem", O_RDONLY))
-TRIES(makes_a_file_in_tmp, open("/tmp/bastion-attack-file", O_CREAT | O_EXCL | O_WRONLY, 0600))
+TRIES(makes_a_file_in_tmp, open(STRAY_FILE, O_CREAT | O_EXCL | O_WRONLY, 0600))
 TRIES(opens_ipv4, socket(AF_INET, SOCK_STREAM, 0))
 TRIES(opens_unix, socket(AF_UNIX, SOCK_STREAM, 0))
 TRIES(opens_packets, socket(AF_PACKET, SOCK_RAW, 0))
@@ -56,7 +58,7 @@ TRIES(uses_kernel_keys, syscall(SYS_keyctl, 0, 0, 0, 0, 0))
 TRIES(opens_by_handle, syscall(SYS_open_by_handle_at, CLIENT, page, 0))
 TRIES(reboots, syscall(SYS_reboot, 0, 0, 0, NULL))
 TRIES(becomes_root, setuid(0))
-TRIES(makes_a_device, mknod("/tmp/bastion-attack-device", S_IFCHR | 0600, 0x103))
+TRIES(makes_a_device, mknod(STRAY_DEVICE, S_IFCHR | 0600, 0x103))
 TRIES(changes_an_owner, fchown(CLIENT, 1, 1))
 TRIES(binds_to_a_device, setsockopt(CLIENT, SOL_SOCKET, SO_RCVBUFFORCE, page, 4))
 TRIES(sends_to_the_monitor, syscall(SYS_sendmsg, CHANNEL, &(struct msghdr){0}, 0))
@@ -296,6 +298,9 @@ static int finish(void **state)
 {
     (void)state;
     captive_finish();
+    /* Left only by an attempt that should have failed. */
+    (void)unlink(STRAY_FILE);
+    (void)unlink(STRAY_DEVICE);
     return 0;
 }
 
