@@ -17,6 +17,9 @@ static char memory[256];
 static int submit(struct loop *loop, struct io_uring_sqe wanted)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+    if (sqe == NULL) {
+        return -EBUSY;
+    }
     *sqe = wanted;
     /* Not for ever: a flag that should be refused may be one that leaves no completion. */
     struct __kernel_timespec limit = {.tv_sec = 2};
