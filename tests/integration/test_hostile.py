@@ -9,7 +9,7 @@ from support import IS_QUICK, LabCase, eventually
 
 
 class HostileTest(LabCase):
-    settings = {"times": "{ banner: 3s, kex: 5s, auth: 10s, factor: 20s }"}
+    settings = {"times": "{ banner: 3s, kex: 5s, factor: 10s, auth: 10s }"}
 
     def connect(self):
         peer = socket.create_connection((self.lab.network.bastion_ip, 22), timeout=60)
