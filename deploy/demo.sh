@@ -46,7 +46,15 @@ step() {
     shift
     for line in "$@"; do printf '   %s\n' "$line"; done
 }
-shown() { printf '\033[36m$ %s\033[0m\n' "$*" | sed "s#$dir#LAB#g"; }
+shown() { # a command as one would type it, with short paths
+    local word line=
+    for word in "$@"; do
+        [[ $word =~ ^[A-Za-z0-9_./@=:,+-]+$ || $# = 1 ]] || word="'$word'"
+        line+=" $word"
+    done
+    line=${line//$bin\//}
+    printf '\033[36m$%s\033[0m\n' "${line//$dir/LAB}"
+}
 run() { # shows the command, then what it says
     shown "$@"
     "$@"
@@ -71,6 +79,7 @@ session_that_ended_with() { # its id, from the list as JSON
 
 story() {
     dir=$(mktemp -d /tmp/bastion-demo.XXXXXX)
+    chmod 755 "$dir"
     trap 'clean_up' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -115,11 +124,12 @@ story() {
     step "The security team lists the sessions"
     run "$bin/bastion" sessions --config "$CONFIG"
 
-    step "... and replays alice's" "Sealed for the security team's age key: the bastion itself cannot read it any more."
+    step "... and replays alice's" "Sealed for the security team's age key: the bastion itself cannot read it any more." \
+        "(In a terminal it plays like a film; here it is written at once.)"
     local session
     session=$(session_that_ended_with 7)
     [ -n "$session" ] || failed "alice's session is not in the list"
-    run "$bin/bastion" replay --config "$CONFIG" --identity "$AGE_IDENTITY" --speed 8 --idle-limit 0.2 "$session" |
+    run "$bin/bastion" replay --config "$CONFIG" --identity "$AGE_IDENTITY" "$session" |
         tee "$dir/replayed"
     grep -q 'from node1' "$dir/replayed" || failed "the replay does not show what was on the screen"
 
@@ -137,18 +147,19 @@ story() {
 wrong_code() {
     local status=0
     shown "ssh -F $dir/ssh_config -J bastion ec2-user@node1 hostname"
-    at_terminal --when '[Cc]ode|OTP|[Oo]ne-time' --say 000000 -- ssh -F "$dir/ssh_config" -o NumberOfPasswordPrompts=1 \
-        -J bastion ec2-user@node1 hostname >"$dir/wrong" 2>&1 || status=$?
+    at_terminal --when '[Cc]ode|OTP|[Oo]ne-time' --say 000000 --when 'not accepted' --when '[Cc]ode|OTP|[Oo]ne-time' --say $'\003' \
+        -- ssh -F "$dir/ssh_config" -J bastion ec2-user@node1 hostname >"$dir/wrong" 2>&1 || status=$?
     cat "$dir/wrong"
-    echo "(exit status $status)"
-    [ "$status" != 0 ] || failed "a wrong code was accepted"
-    ! grep -q '^node1' "$dir/wrong" || failed "a wrong code reached node1"
+    printf '\n(given up, exit status %d)\n' "$status"
+    grep -q 'not accepted' "$dir/wrong" || failed "the refusal was not told"
+    [ "$status" != 0 ] && ! grep -q '^node1' "$dir/wrong" || failed "a wrong code was accepted"
 }
 
 tamper() {
     local file
     mkdir "$dir/copy"
-    cp -r "$RECORDINGS" "$EVIDENCE" "$dir/copy/"
+    cp -r "$EVIDENCE" "$dir/copy/" # the log first: what it says is in the recordings that are copied after it
+    cp -r "$RECORDINGS" "$dir/copy/"
     file=$(find "$dir/copy" -name "$1.rec")
     [ -n "$file" ] || failed "no recording file of session $1"
     run "$bin/bastion" verify --key "$LOG_KEY_PUBLIC" --recordings "$dir/copy/recordings" \

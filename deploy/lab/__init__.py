@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 
 from . import processes
 from .gateway import PORT, Gateway, read, write
@@ -69,8 +70,8 @@ class Lab:
         if os.path.isdir(self.folder) and os.listdir(self.folder):
             raise LabError(f"{self.folder} is not empty: name a new folder")
         os.makedirs(self.folder, exist_ok=True)
-        os.chmod(self.folder, 0o755)  # the recorder and bastion-pam pass through it under their own uids
-        self._check_passage()
+        self._move_where_others_pass()
+        os.chmod(self.folder, 0o755)
         self.network = allocate()
         try:
             self._remember()
@@ -89,13 +90,17 @@ class Lab:
             raise
         return self
 
-    def _check_passage(self):
-        at = self.folder
-        while at != "/":
-            at = os.path.dirname(at)
-            if not os.stat(at).st_mode & 0o001:
-                raise LabError(f"{at} is closed to other users (chmod o+x), so the bastion's processes cannot enter {self.folder}:"
-                               " put the lab elsewhere, for example below /tmp")
+    def _move_where_others_pass(self):
+        """The recorder and bastion-pam enter under their own uids. Below a private folder DIR becomes a link to an open one."""
+        above = os.path.dirname(self.folder)
+        while os.stat(above).st_mode & 0o001:
+            if above == "/":
+                return
+            above = os.path.dirname(above)
+        os.rmdir(self.folder)
+        place = tempfile.mkdtemp(prefix="bastion-lab.", dir="/tmp")
+        os.symlink(place, self.folder)
+        self.folder = place
 
     def down(self):
         """Returns the processes of the bastion that did not end by themselves."""

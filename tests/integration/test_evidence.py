@@ -39,8 +39,8 @@ class EvidenceTest(LabCase):
         """Recordings and evidence to be tampered with; returns the words for verify."""
         folder = os.path.join(self.base, "copy")
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.lab.path("evidence"), os.path.join(folder, "evidence"))  # first: what it says is in the files then
         shutil.copytree(self.lab.gateway.recordings, os.path.join(folder, "recordings"))
-        shutil.copytree(self.lab.path("evidence"), os.path.join(folder, "evidence"))
         self.copied = folder
         return ["verify", "--key", self.lab.path("keys", "log.pub"), "--recordings", os.path.join(folder, "recordings"),
                 "--evidence", os.path.join(folder, "evidence"), "--all"]

@@ -1,5 +1,6 @@
 """What every lint shares: where the tree is, how a result is told."""
 
+import fnmatch
 import os
 import subprocess
 import sys
@@ -10,8 +11,19 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 def files(*patterns):
     """Tracked and new files of the tree that match, never ignored ones; paths relative to the top."""
     listed = subprocess.run(["git", "-C", TOP, "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
-                            check=True, capture_output=True, text=True).stdout.splitlines()
-    return sorted(path for path in set(listed) if os.path.isfile(os.path.join(TOP, path)))
+                            check=False, capture_output=True, text=True)
+    found = listed.stdout.splitlines() if listed.returncode == 0 else _files_without_git(patterns)
+    return sorted(path for path in set(found) if os.path.isfile(os.path.join(TOP, path)))
+
+
+def _files_without_git(patterns):
+    """An unpacked archive is a tree, too."""
+    for folder, folders, names in os.walk(TOP):
+        folders[:] = [name for name in folders if not name.startswith(("build", "__pycache__"))]
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), TOP)
+            if any(fnmatch.fnmatch(path, pattern) for pattern in patterns):
+                yield path
 
 
 def lines(path):
