@@ -207,15 +207,32 @@ void child_done(struct child **child)
     *child = NULL;
 }
 
+/* An end of file stays readable for ever: the channel is not looked at again. */
+static enum err receive(struct child *child)
+{
+    enum err err = ipc_receive(child->channel, &child->monitor->message);
+    if (err == ERR_CLOSED) {
+        loop_cancel(child->monitor->loop, &child->channel_op);
+    }
+    return err;
+}
+
 enum err child_receive(struct child *child, enum ipc_peer from, enum ipc_phase phase)
 {
     struct ipc_message *message = &child->monitor->message;
-    TRY(ipc_receive(child->channel, message));
+    TRY(receive(child));
     enum err err = ipc_check(&child->ledger, message, from, PEER_MONITOR, phase);
     if (err != ERR_NONE) {
         ipc_message_done(message);
     }
     return err;
+}
+
+enum err child_discard(struct child *child)
+{
+    TRY(receive(child));
+    ipc_message_done(&child->monitor->message);
+    return ERR_NONE;
 }
 
 void child_sweep(struct monitor *monitor)

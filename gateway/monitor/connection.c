@@ -139,31 +139,42 @@ static enum err dispatch(struct connection *connection, const struct ipc_message
     }
 }
 
+/* @return false when there is nothing more to receive. */
+static bool receive_one(struct connection *connection)
+{
+    struct monitor *monitor = connection->monitor;
+    enum err err = child_receive(connection->session, PEER_SESSION, connection->phase);
+    if (err == ERR_AGAIN) {
+        return false;
+    }
+    if (err == ERR_CLOSED) {
+        /* Usually the process has ended, which its pidfd tells; one that lives on without its channel must
+         * not. */
+        connection->kill_at_us = clock_monotonic_us() + MONITOR_END_GRACE_US;
+        return false;
+    }
+    if (err == ERR_NONE) {
+        err = dispatch(connection, &monitor->message);
+        ipc_message_done(&monitor->message);
+    }
+    if (err != ERR_NONE) {
+        char what[LIMIT_SENTENCE_BYTES];
+        (void)snprintf(what, sizeof what, "message %s: %s", ipc_name(monitor->message.type), err_text(err));
+        connection_violation(connection, what);
+        return false;
+    }
+    return true;
+}
+
 static void session_ready(void *owner, struct child *child)
 {
     struct connection *connection = owner;
-    struct monitor *monitor = connection->monitor;
-    /* After CONNECTION_END whatever was under way when it was sent may still arrive; it is read and
-     * forgotten. */
-    for (int i = 0; i < MESSAGES_PER_TURN && child->owner != NULL; i++) {
-        bool has_ended = connection->phase == PHASE_ENDED;
-        enum err err = has_ended ? ipc_receive(child->channel, &monitor->message)
-                                 : child_receive(child, PEER_SESSION, connection->phase);
-        if (err == ERR_AGAIN || err == ERR_CLOSED) {
-            return; /* the end of the process is reported by its pidfd */
-        }
-        char what[LIMIT_SENTENCE_BYTES];
-        (void)snprintf(what, sizeof what, "message %s: %s", ipc_name(monitor->message.type), err_text(err));
-        if (err == ERR_NONE && !has_ended) {
-            err = dispatch(connection, &monitor->message);
-            (void)snprintf(what, sizeof what, "message %s: %s", ipc_name(monitor->message.type),
-                           err_text(err));
-        }
-        ipc_message_done(&monitor->message);
-        if (err != ERR_NONE && !has_ended) {
-            connection_violation(connection, what);
-            return;
-        }
+    bool has_more = true;
+    for (int i = 0; i < MESSAGES_PER_TURN && has_more && child->owner != NULL; i++) {
+        /* After CONNECTION_END whatever was under way when it was sent may still arrive: read and forgotten.
+         */
+        has_more =
+            connection->phase == PHASE_ENDED ? child_discard(child) == ERR_NONE : receive_one(connection);
     }
 }
 

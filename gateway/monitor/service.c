@@ -80,9 +80,12 @@ enum err service_start_signer(struct monitor *monitor)
                     uid,
                     "--gid",
                     uid,
+                    "--empty-room",
                     NULL};
     struct child_start start = {.program = "bastion-signer",
                                 .argv = argv,
+                                .fds = monitor->empty_room,
+                                .fd_count = sizeof monitor->empty_room / sizeof monitor->empty_room[0],
                                 .owner = service,
                                 .on_message = signer_ready,
                                 .on_exit = signer_exited};

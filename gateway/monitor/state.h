@@ -234,6 +234,8 @@ void child_done(struct child **child);
 /** Receive one message and hold it against the table. @return ERR_AGAIN when there is none; any other error:
  * the child broke the protocol or is gone. */
 MUST_CHECK enum err child_receive(struct child *child, enum ipc_peer from, enum ipc_phase phase);
+/** Receive and forget one message of a child that has nothing to say any more. */
+MUST_CHECK enum err child_discard(struct child *child);
 /** Free what is detached and quiet. */
 void child_sweep(struct monitor *monitor);
 

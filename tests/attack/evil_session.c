@@ -9,6 +9,7 @@
  *   type NUMBER    a number that is no message
  *   short LENGTH   a message shorter than its header
  *   huge           a message longer than any may be
+ *   hangup         closes the channel and stays
  *   leave          ends at once, without a word
  *   mute           never reads what the monitor sends, and makes it send */
 #include <poll.h>
@@ -85,6 +86,8 @@ static void attack(const char *name, unsigned number)
         send_bytes(number);
     } else if (strcmp(name, "huge") == 0) {
         send_bytes(IPC_HEADER_BYTES + IPC_BODY_MAX + 1);
+    } else if (strcmp(name, "hangup") == 0) {
+        (void)close(IPC_CHANNEL_FD);
     } else if (strcmp(name, "mute") == 0) {
         /* Each hash is answered; nobody takes the answers. */
         struct writer out = writer_of(body_bytes, sizeof body_bytes);

@@ -85,6 +85,15 @@ class HostileSessionTest(LabCase):
     def test_process_that_does_not_read_is_ended(self):
         self.assert_violation("mute")
 
+    def test_process_that_closes_its_channel_is_ended_and_costs_nothing(self):
+        before = self.cpu_seconds()
+        self.assertIn("session.killed", self.attack("hangup"))
+        self.assertLess(self.cpu_seconds() - before, 1, "the monitor turned round and round at the end of the channel")
+
+    def cpu_seconds(self):
+        fields = read(f"/proc/{self.lab.gateway.daemon['pid']}/stat").rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def test_process_that_ends_at_once_harms_nobody(self):
         self.assertIn("session.killed", self.attack("leave"))
         self.assertTrue(processes.is_running(self.lab.gateway.daemon))

@@ -32,11 +32,13 @@ static const char USAGE[] =
     "  --user-ca FILE    certificate authority that targets trust for logins\n"
     "                    (each: Ed25519, OpenSSH format, no passphrase, mode 0600)\n"
     "  --uid N --gid N   run as this user and group, once the keys are read\n"
+    "  --empty-room      descriptors 4 to 7 are the namespaces of an empty room; else it makes its own\n"
     "  --help, --version\n";
 
 struct arguments {
     const char *paths[SIGNER_KEY_COUNT];
     uint32_t uid, gid;
+    bool has_room;
 };
 
 static void complain(const char *what, const char *sentence)
@@ -57,13 +59,14 @@ static bool read_id(const char *text, uint32_t *ret_id)
 /* @return -1 to go on, or the exit status. */
 static int read_arguments(int argc, char **argv, struct arguments *ret)
 {
-    enum { OPTION_UID = SIGNER_KEY_COUNT, OPTION_GID, OPTION_HELP, OPTION_VERSION };
+    enum { OPTION_UID = SIGNER_KEY_COUNT, OPTION_GID, OPTION_ROOM, OPTION_HELP, OPTION_VERSION };
     static const struct option OPTIONS[] = {
         {"host-key", required_argument, NULL, SIGNER_HOST},
         {"inner-key", required_argument, NULL, SIGNER_INNER},
         {"user-ca", required_argument, NULL, SIGNER_USER_CA},
         {"uid", required_argument, NULL, OPTION_UID},
         {"gid", required_argument, NULL, OPTION_GID},
+        {"empty-room", no_argument, NULL, OPTION_ROOM},
         {"help", no_argument, NULL, OPTION_HELP},
         {"version", no_argument, NULL, OPTION_VERSION},
         {NULL, 0, NULL, 0},
@@ -75,6 +78,8 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
             ret->paths[option] = optarg;
         } else if (option == OPTION_UID || option == OPTION_GID) {
             is_ok = read_id(optarg, option == OPTION_UID ? &ret->uid : &ret->gid);
+        } else if (option == OPTION_ROOM) {
+            ret->has_room = true;
         } else if (option == OPTION_HELP || option == OPTION_VERSION) {
             (void)fputs(option == OPTION_HELP ? USAGE : "bastion-signer " BASTION_VERSION "\n", stdout);
             return EXIT_SUCCESS;
@@ -150,7 +155,12 @@ static bool load_keys(const struct arguments *arguments, struct signer *signer)
 /* The keys were read; no message was. From here on there is descriptor 3 and nothing else. */
 static bool close_sandbox(const struct arguments *arguments)
 {
-    const struct sandbox_place place = {.uid = arguments->uid, .gid = arguments->gid};
+    /* The monitor gives the room that it made: once its own sandbox is closed nobody below it can make
+     * another. */
+    static const int ROOM[SANDBOX_NAMESPACE_COUNT] = {IPC_CHANNEL_FD + 1, IPC_CHANNEL_FD + 2,
+                                                      IPC_CHANNEL_FD + 3, IPC_CHANNEL_FD + 4};
+    const struct sandbox_place place = {
+        .uid = arguments->uid, .gid = arguments->gid, .namespace_fds = arguments->has_room ? ROOM : NULL};
     struct sandbox_refusal why;
     if (sandbox_close_room(&SANDBOX_SIGNER, &place, &why) != ERR_NONE ||
         sandbox_close_calls(&SANDBOX_SIGNER, &why) != ERR_NONE) {
