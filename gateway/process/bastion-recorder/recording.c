@@ -351,6 +351,12 @@ static struct record_stamp stamp_now(const struct recording *recording)
 
 static void live_synced(struct loop_op *op, int result);
 
+/* Counted before compression: it is what a session is held to, and text shrinks to nothing. */
+static bool has_much_unsynced(const struct recording *recording)
+{
+    return recording->stream_bytes - recording->syncing.stream_bytes >= RECORDER_SYNC_AFTER_BYTES;
+}
+
 /* A checkpoint in the file, then one sync that covers all before it. */
 static void start_sync(struct recording *recording)
 {
@@ -404,7 +410,7 @@ bool recording_write(struct recording *recording, struct cursor records, size_t 
         return false;
     }
     recording->stream_bytes += stream_bytes;
-    if (recording->dirty_bytes >= RECORDER_SYNC_AFTER_BYTES) {
+    if (has_much_unsynced(recording)) {
         start_sync(recording);
     }
     return recording->state == RECORDING_LIVE;
@@ -466,7 +472,7 @@ static void live_synced(struct loop_op *op, int result)
     if (recording->stream_bytes - recording->durable_bytes <= LIMIT_UNDURABLE_BYTES) {
         loop_receive_resume(recording->recorder->loop, &recording->receive);
     }
-    if (recording->dirty_bytes >= RECORDER_SYNC_AFTER_BYTES) {
+    if (has_much_unsynced(recording)) {
         start_sync(recording);
     }
 }
