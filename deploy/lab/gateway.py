@@ -57,7 +57,7 @@ rules:
 
 defaults:
   record: {{ terminal: output, input: none, exec: 64MiB }}
-  limits: {{ session: 8h, idle: 30m, connections_per_person: 400, channels_per_connection: 16 }}
+  limits: {{ session: 8h, idle: 30m, connections_per_person: {connections}, channels_per_connection: 16 }}
 
 tests:
   - name: an engineer works as ec2-user and only looks as deploy
@@ -89,7 +89,7 @@ pam: {{ service: bastion, confdir: {folder}/pam.d }}
 source_address: auto
 uids: {{ signer: {uid}, recorder: {uid_recorder}, pam: {uid_pam}, dial: {uid_dial},
         sessions_first: {uid_sessions}, sessions_count: 1000 }}
-limits: {{ max_connections: 400, per_source: 400, startups: 200 }}
+limits: {{ max_connections: {connections}, per_source: {connections}, startups: 200 }}
 {penalties}{times}"""
 
 PAM = """\
@@ -113,7 +113,7 @@ def read(path):
 class Gateway:
     """Everything of the bastion in FOLDER: keys, people, policy, config, and the running daemon.
 
-    settings: what a test wants different: recordings, min_free, times, hosts, known_hosts, sshd_lines.
+    settings: what a test wants different: connections, recordings, min_free, times, hosts, known_hosts, sshd_lines.
     """
 
     def __init__(self, folder, network, bin_dir, settings=None, people=(), machines=()):
@@ -190,7 +190,7 @@ class Gateway:
 
     def policy_text(self):
         return POLICY.format(people=", ".join(self.people), machines=", ".join(self.machines),
-                             hosts=", ".join(self.hosts), user_net=self.network.user_net,
+                             hosts=", ".join(self.hosts), connections=self.settings.get("connections", 400), user_net=self.network.user_net,
                              private_net=self.network.private_net, user_ip=self.network.user_ip)
 
     def config_text(self):
@@ -198,7 +198,7 @@ class Gateway:
         times = self.settings.get("times")
         return CONFIG.format(folder=self.folder, bastion_ip=self.network.bastion_ip, port=PORT,
                              recordings=self.recordings, min_free=self.settings.get("min_free", "64MiB"),
-                             bin_dir=self.bin_dir, uid=uid, uid_recorder=uid + 1, uid_dial=uid + 2,
+                             connections=self.settings.get("connections", 400), bin_dir=self.bin_dir, uid=uid, uid_recorder=uid + 1, uid_dial=uid + 2,
                              uid_pam=uid + 3, uid_sessions=uid + 100,
                              penalties=self.settings.get("penalties", f"no_penalties: [{self.network.user_net}]\n"),
                              times=f"times: {times}\n" if times else "")
