@@ -68,7 +68,7 @@ while [ $at -lt $size ]; do
             >/dev/null || { echo "FAILED: signature of frame $((16#$seq))"; exit 1; }
         echo "ok: frame $((16#$seq)) ($type): signature"
         # HKDF-SHA256 without salt, 32 bytes: two HMACs
-        extracted=$(echo "$content_key" | raw | openssl dgst -sha256 -mac HMAC -macopt hexkey:$(printf '00%.0s' {1..32}) | awk '{print $NF}')
+        extracted=$(echo "$content_key" | raw | openssl dgst -sha256 -mac HMAC -macopt hexkey:"$(printf '00%.0s' {1..32})" | awk '{print $NF}')
         content_key=$({ printf 'BREC1 ratchet'; printf '\001'; } | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$extracted" | awk '{print $NF}')
     fi
     chain=$({ printf '\001'; echo "$chain" | raw; tail -c +$((at + 1)) $rec | head -c $((end - at)); } | sum)
