@@ -39,10 +39,15 @@ build() {
     fi
 }
 
+bold='' cyan='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\033[1m' cyan=$'\033[36m' plain=$'\033[0m'
+fi
+
 number=0
 step() {
     number=$((number + 1))
-    printf '\n\033[1m%d. %s\033[0m\n' "$number" "$1"
+    printf '\n%s%d. %s%s\n' "$bold" "$number" "$1" "$plain"
     shift
     for line in "$@"; do printf '   %s\n' "$line"; done
 }
