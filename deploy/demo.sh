@@ -58,7 +58,7 @@ shown() { # a command as one would type it, with short paths
         line+=" $word"
     done
     line=${line//$bin\//}
-    printf '\033[36m$%s\033[0m\n' "${line//$dir/LAB}"
+    printf '%s$%s%s\n' "$cyan" "${line//$dir/LAB}" "$plain"
 }
 run() { # shows the command, then what it says
     shown "$@"
