@@ -6,7 +6,8 @@ set -eu
 packages_of() {
     case $1 in
         build) echo "build-essential cmake ninja-build pkg-config libssh-dev libssl-dev liburing-dev libyaml-dev" \
-            "libpam0g-dev libseccomp-dev libzstd-dev libcmocka-dev zlib1g-dev libjansson-dev libvterm-dev" ;;
+            "libpam0g-dev libseccomp-dev libzstd-dev libcmocka-dev zlib1g-dev libjansson-dev libvterm-dev" \
+            "libqrencode-dev" ;;
         demo) echo "openssh-client openssh-server iproute2 util-linux python3 libpam-oath age procps" ;;
         test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git" ;;
         *) echo "install_packages.sh: $1: build, demo or test" >&2; exit 2 ;;
