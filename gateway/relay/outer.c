@@ -24,19 +24,11 @@ const char *outer_explain(const struct outer *outer)
     return outer->violation;
 }
 
-static MUST_CHECK enum err outer_violation(struct outer *outer, const char *sentence)
+enum err outer_violation(struct outer *outer, const char *sentence)
 {
     outer->violation = sentence;
     return ERR_MALFORMED;
 }
-
-/* Errors of the readers all mean the same for a packet that is complete. */
-#define TRY_READ(outer, call)                                                                                \
-    do {                                                                                                     \
-        if ((call) != ERR_NONE) {                                                                            \
-            return outer_violation(outer, "a packet is not laid out as RFC 4254 says");                      \
-        }                                                                                                    \
-    } while (0)
 
 /* Opening */
 
@@ -50,7 +42,7 @@ static bool outer_is_client_number_used(const struct outer *outer, uint32_t clie
     return false;
 }
 
-static bool outer_find_free(const struct outer *outer, unsigned *ret_channel)
+bool outer_find_free(const struct outer *outer, unsigned *ret_channel)
 {
     for (unsigned i = 0; i < OUTER_CHANNELS_MAX; i++) {
         if (outer->channels[i].state == OUTER_FREE) {
@@ -59,6 +51,18 @@ static bool outer_find_free(const struct outer *outer, unsigned *ret_channel)
         }
     }
     return false;
+}
+
+struct outer_channel outer_channel_of(const struct relay_open *open, enum outer_state state)
+{
+    uint32_t packet_bytes = open->max_packet_bytes;
+    return (struct outer_channel){
+        .state = state,
+        .client_number = open->sender,
+        .send_window_bytes = open->window_bytes,
+        .send_packet_bytes = packet_bytes < OUTER_PACKET_BYTES ? packet_bytes : OUTER_PACKET_BYTES,
+        .receive_window_bytes = OUTER_WINDOW_BYTES,
+    };
 }
 
 static MUST_CHECK enum err outer_open_tcp(struct outer *outer, const struct relay_open *open)
@@ -83,14 +87,7 @@ static MUST_CHECK enum err outer_open_tcp(struct outer *outer, const struct rela
     writer_bytes(&out, direct.host); /* text_is_host(): it fits, and holds no NUL */
     writer_u8(&out, 0);
     text_printable(direct.originator, originator, sizeof originator);
-    outer->channels[channel] = (struct outer_channel){
-        .state = OUTER_ASKED,
-        .client_number = open->sender,
-        .send_window_bytes = open->window_bytes,
-        .send_packet_bytes =
-            open->max_packet_bytes < OUTER_PACKET_BYTES ? open->max_packet_bytes : OUTER_PACKET_BYTES,
-        .receive_window_bytes = OUTER_WINDOW_BYTES,
-    };
+    outer->channels[channel] = outer_channel_of(open, OUTER_ASKED);
     const struct outer_open told = {
         .channel = channel,
         .host = host,
@@ -116,12 +113,10 @@ static MUST_CHECK enum err outer_open(struct outer *outer, struct cursor payload
     }
     if (cursor_equal_text(open.kind, "session")) {
         TRY_READ(outer, cursor_end(&open.rest));
-        return outer_give_open_failure(outer, open.sender, RELAY_ADMINISTRATIVELY_PROHIBITED,
-                                       "this bastion has no shell of its own: "
-                                       "go through it to a host with ssh -J BASTION ACCOUNT@HOST");
+        return outer_open_session(outer, &open);
     }
     return outer_give_open_failure(outer, open.sender, RELAY_UNKNOWN_CHANNEL_TYPE,
-                                   "this bastion opens direct-tcpip channels only");
+                                   "this bastion opens direct-tcpip and session channels only");
 }
 
 /* What the client says on a channel */
@@ -219,18 +214,23 @@ static MUST_CHECK enum err outer_client_close(struct outer *outer, struct cursor
     return outer->calls->closed(outer->owner, (unsigned)number);
 }
 
-/* Nothing can be asked of a direct-tcpip channel; OpenSSH tells "eow@openssh.com", without wanting a reply.
- */
+/* Nothing can be asked of a direct-tcpip channel; OpenSSH tells "eow@openssh.com", without wanting a reply. */
 static MUST_CHECK enum err outer_request(struct outer *outer, struct cursor payload)
 {
     struct relay_request request;
     TRY_READ(outer, relay_read_request(payload, &request));
-    const struct outer_channel *at = outer_find(outer, request.recipient);
+    struct outer_channel *at = outer_find(outer, request.recipient);
     if (at == NULL) {
         return outer_violation(outer, OUTER_NO_CHANNEL);
     }
     /* RFC 4254 5.3: nothing may follow our CLOSE, so a request that crossed it stays without answer. */
-    if (!request.wants_reply || at->state == OUTER_CLOSING) {
+    if (at->state == OUTER_CLOSING) {
+        return ERR_NONE;
+    }
+    if (at->is_session) {
+        return outer_session_request(outer, at, &request);
+    }
+    if (!request.wants_reply) {
         return ERR_NONE;
     }
     return outer_give_number(outer, RELAY_FAILURE, at->client_number);
@@ -242,14 +242,14 @@ static MUST_CHECK enum err outer_global_request(struct outer *outer, struct curs
 {
     struct relay_request request;
     TRY_READ(outer, relay_read_global_request(payload, &request));
+    bool is_granted = cursor_equal_text(request.name, "no-more-sessions@openssh.com");
+    outer->has_no_more_sessions = outer->has_no_more_sessions || is_granted;
     if (!request.wants_reply) {
         return ERR_NONE;
     }
-    /* There is no session channel to be had anyway, so this promise is kept. Everything else is refused; for
-     * keepalive@openssh.com a refusal is the usual sign of life. */
+    /* Everything else is refused; for keepalive@openssh.com a refusal is the usual sign of life. */
     uint8_t memory[1];
     struct writer empty = writer_of(memory, sizeof memory);
-    bool is_granted = cursor_equal_text(request.name, "no-more-sessions@openssh.com");
     return outer_give_written(outer, is_granted ? RELAY_REQUEST_SUCCESS : RELAY_REQUEST_FAILURE, &empty);
 }
 

@@ -80,7 +80,24 @@ size_t outer_window(const struct outer *outer, unsigned channel)
     return at->state == OUTER_OPEN && !at->has_sent_eof ? at->send_window_bytes : 0;
 }
 
-MUST_CHECK enum err outer_send(struct outer *outer, unsigned channel, struct cursor bytes, size_t *ret_taken)
+static MUST_CHECK enum err outer_give_data(struct outer *outer, const struct outer_channel *at, bool is_error,
+                                           struct cursor piece)
+{
+    uint8_t memory[RELAY_DATA_HEAD_BYTES + sizeof(uint32_t)];
+    struct writer out = writer_of(memory, sizeof memory);
+    struct cursor head;
+    writer_u32be(&out, at->client_number);
+    if (is_error) {
+        writer_u32be(&out, RELAY_EXTENDED_STDERR);
+    }
+    writer_u32be(&out, (uint32_t)cursor_len(&piece));
+    enum err err = writer_done(&out, &head);
+    assert(err == ERR_NONE);
+    return outer_give(outer, is_error ? RELAY_EXTENDED_DATA : RELAY_DATA, head, piece);
+}
+
+static MUST_CHECK enum err outer_send_pieces(struct outer *outer, unsigned channel, bool is_error,
+                                             struct cursor bytes, size_t *ret_taken)
 {
     struct outer_channel *at = outer_at(outer, channel);
     if (at->state != OUTER_OPEN || at->has_sent_eof) {
@@ -98,14 +115,41 @@ MUST_CHECK enum err outer_send(struct outer *outer, unsigned channel, struct cur
         struct cursor piece;
         TRY(cursor_bytes(&bytes, piece_bytes, &piece));
         at->send_window_bytes -= (uint32_t)piece_bytes;
-        uint8_t memory[RELAY_DATA_HEAD_BYTES];
-        struct writer out = writer_of(memory, sizeof memory);
-        writer_u32be(&out, at->client_number);
-        writer_u32be(&out, (uint32_t)piece_bytes);
-        TRY(outer_give(outer, RELAY_DATA, cursor_of(memory, sizeof memory), piece));
+        TRY(outer_give_data(outer, at, is_error, piece));
     }
     *ret_taken = (size_t)(bytes.at - start);
     return ERR_NONE;
+}
+
+MUST_CHECK enum err outer_send(struct outer *outer, unsigned channel, struct cursor bytes, size_t *ret_taken)
+{
+    return outer_send_pieces(outer, channel, false, bytes, ret_taken);
+}
+
+MUST_CHECK enum err outer_send_error(struct outer *outer, unsigned channel, struct cursor bytes,
+                                     size_t *ret_taken)
+{
+    if (!outer_at(outer, channel)->is_session) {
+        return ERR_STATE;
+    }
+    return outer_send_pieces(outer, channel, true, bytes, ret_taken);
+}
+
+MUST_CHECK enum err outer_exit(struct outer *outer, unsigned channel, uint32_t status)
+{
+    const struct outer_channel *at = outer_at(outer, channel);
+    if (!at->has_command || at->state == OUTER_FREE) {
+        return ERR_STATE;
+    }
+    if (at->state == OUTER_CLOSING) {
+        return ERR_NONE;
+    }
+    uint8_t memory[RELAY_OWN_PACKET_BYTES];
+    struct writer out = writer_of(memory, sizeof memory);
+    relay_write_exit_status(&out, at->client_number, status);
+    TRY(outer_give_written(outer, RELAY_REQUEST, &out));
+    TRY(outer_eof(outer, channel));
+    return outer_close(outer, channel);
 }
 
 MUST_CHECK enum err outer_consumed(struct outer *outer, unsigned channel, size_t len_bytes)

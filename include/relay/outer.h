@@ -1,5 +1,5 @@
-/* The channel table of the outer connection: the engineer's client asks for targets (`ssh -J`, `ssh -L`), we
- * are the server. Packets come in as values, events and packets go out through calls; no I/O, no clock, no
+/* The channel table of the outer connection: the engineer's client asks for targets (`ssh -J`, `ssh -L`) and
+ * for commands of the bastion itself (`ssh bastion help`), we are the server. Packets come in as values, events and packets go out through calls; no I/O, no clock, no
  * memory after outer_new().
  *
  * Windows are ours: the client may send OUTER_WINDOW_BYTES on a channel, and gets more only for bytes that
@@ -17,6 +17,7 @@ enum {
         65536, /* the largest data of one packet, both ways; fits LIMIT_PACKET_PAYLOAD_BYTES */
     OUTER_PEER_PACKET_BYTES_MIN = 256, /* a client that takes less per packet only makes work */
     OUTER_KEEPALIVES_MAX = 16,         /* unanswered keepalives that are counted */
+    OUTER_COMMAND_BYTES = 512,         /* the longest command of the bastion itself */
 };
 
 /** A target that the client asks for. The texts are valid during the call. */
@@ -28,6 +29,13 @@ struct outer_open {
     uint16_t originator_port;
 };
 
+/** A command of the bastion itself, on a channel that is open already. There is no shell behind it. */
+struct outer_command {
+    unsigned channel;
+    struct cursor words; /* as sent, at most OUTER_COMMAND_BYTES; empty for a shell request; valid in the call */
+    bool has_terminal;
+};
+
 /** What the owner is told. Every call may use the actions below on any channel. An error ends the connection:
  *  outer_packet() returns it. */
 struct outer_calls {
@@ -35,6 +43,9 @@ struct outer_calls {
     enum err (*send)(void *owner, uint8_t type, struct cursor head, struct cursor body);
     /** Answer with outer_confirm() or outer_refuse(), now or later. */
     enum err (*opened)(void *owner, const struct outer_open *open);
+    /** Answer with outer_send(), outer_send_error() and then outer_exit(), now or later. `data`, `eof` and `closed`
+     *  may be called for its channel even before. */
+    enum err (*command)(void *owner, const struct outer_command *command);
     /** Never empty. Say outer_consumed() once the bytes need no memory any more. */
     enum err (*data)(void *owner, unsigned channel, struct cursor bytes);
     enum err (*eof)(void *owner, unsigned channel);
@@ -68,6 +79,11 @@ MUST_CHECK enum err outer_refuse(struct outer *outer, unsigned channel, enum rel
  *  @param ret_taken  how many; the owner keeps the rest and tries again at the `window` call
  *  @return ERR_STATE when the channel is not open for sending (never confirmed, or EOF or CLOSE was sent). */
 MUST_CHECK enum err outer_send(struct outer *outer, unsigned channel, struct cursor bytes, size_t *ret_taken);
+/** The same to stderr; of a channel that was opened for a command. */
+MUST_CHECK enum err outer_send_error(struct outer *outer, unsigned channel, struct cursor bytes,
+                                     size_t *ret_taken);
+/** A command has ended: its exit status, end of file, CLOSE. Nothing on a channel that is closing. */
+MUST_CHECK enum err outer_exit(struct outer *outer, unsigned channel, uint32_t status);
 /** `len_bytes` of what `data` gave are done with; sends WINDOW_ADJUST at half a window. On a channel that is
  * closing or free this does nothing. After `closed` forget what is not yet consumed: the number may come
  * again.

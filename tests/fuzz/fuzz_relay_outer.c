@@ -17,16 +17,37 @@ struct owner {
     struct relay_open open; /* the open at hand */
 };
 
+static void begin_channel(struct owner *owner, unsigned channel)
+{
+    owner->is_used[channel] = true;
+    owner->client_number[channel] = owner->open.sender;
+    owner->may_send[channel] = owner->open.window_bytes;
+    owner->unconsumed[channel] = 0;
+}
+
 static enum err owner_send(void *context, uint8_t type, struct cursor head, struct cursor body)
 {
     struct owner *owner = context;
     assert(cursor_len(&head) + cursor_len(&body) <= LIMIT_PACKET_PAYLOAD_BYTES);
-    if (type != RELAY_DATA) {
+    struct relay_confirmation confirmation;
+    if (type == RELAY_OPEN_CONFIRMATION && relay_read_confirmation(head, &confirmation) == ERR_NONE &&
+        !owner->is_used[confirmation.sender]) {
+        begin_channel(owner, confirmation.sender); /* of a session: nobody is asked */
+    }
+    if (type != RELAY_DATA && type != RELAY_EXTENDED_DATA) {
         return ERR_NONE;
     }
     uint32_t number = 0;
     uint32_t len_bytes = 0;
-    enum err err = relay_read_window_adjust(head, &number, &len_bytes);
+    uint32_t code = RELAY_EXTENDED_STDERR;
+    enum err err = cursor_u32be(&head, &number);
+    if (err == ERR_NONE && type == RELAY_EXTENDED_DATA) {
+        err = cursor_u32be(&head, &code);
+    }
+    if (err == ERR_NONE) {
+        err = cursor_u32be(&head, &len_bytes);
+    }
+    assert(code == RELAY_EXTENDED_STDERR && cursor_len(&head) == 0);
     assert(err == ERR_NONE && len_bytes == cursor_len(&body) && len_bytes > 0);
     for (unsigned i = 0; i < OUTER_CHANNELS_MAX; i++) {
         if (owner->is_used[i] && owner->client_number[i] == number) {
@@ -43,10 +64,14 @@ static enum err owner_opened(void *context, const struct outer_open *open)
 {
     struct owner *owner = context;
     assert(open->channel < OUTER_CHANNELS_MAX && open->port != 0 && !owner->is_used[open->channel]);
-    owner->is_used[open->channel] = true;
-    owner->client_number[open->channel] = owner->open.sender;
-    owner->may_send[open->channel] = owner->open.window_bytes;
-    owner->unconsumed[open->channel] = 0;
+    begin_channel(owner, open->channel);
+    return ERR_NONE;
+}
+
+static enum err owner_command(void *context, const struct outer_command *command)
+{
+    const struct owner *owner = context;
+    assert(owner->is_used[command->channel] && cursor_len(&command->words) <= OUTER_COMMAND_BYTES);
     return ERR_NONE;
 }
 
@@ -113,8 +138,13 @@ static void act(struct owner *owner, uint8_t what, uint16_t len_bytes)
     case 5:
         err = outer_close(owner->outer, channel);
         break;
+    case 6:
+        err = outer_send_error(owner->outer, channel, cursor_of(bytes, len_bytes), &taken);
+        assert(taken <= len_bytes);
+        break;
     default:
-        err = outer_keepalive(owner->outer);
+        err = len_bytes % 2 == 0 ? outer_exit(owner->outer, channel, len_bytes)
+                                 : outer_keepalive(owner->outer);
         break;
     }
     assert(err == ERR_NONE || err == ERR_STATE);
@@ -139,6 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct outer_calls CALLS = {.send = owner_send,
                                              .opened = owner_opened,
+                                             .command = owner_command,
                                              .data = owner_data,
                                              .eof = owner_eof,
                                              .closed = owner_closed,

@@ -40,6 +40,24 @@ static enum err room_send(void *owner, uint8_t type, struct cursor head, struct 
     struct relay_open_failure failure;
     uint32_t number = 0;
     uint32_t bytes = 0;
+    if (type == RELAY_EXTENDED_DATA) {
+        uint32_t code = 0;
+        assert_int_equal(cursor_u32be(&head, &number), ERR_NONE);
+        assert_int_equal(cursor_u32be(&head, &code), ERR_NONE);
+        assert_int_equal(cursor_u32be(&head, &bytes), ERR_NONE);
+        assert_int_equal(cursor_end(&head), ERR_NONE);
+        assert_int_equal(code, RELAY_EXTENDED_STDERR);
+        assert_int_equal(bytes, cursor_len(&body));
+        return room_write(room, "send error %u %u", number, bytes);
+    }
+    if (type == RELAY_REQUEST) {
+        struct relay_request request;
+        assert_int_equal(relay_read_request(head, &request), ERR_NONE);
+        assert_true(cursor_equal_text(request.name, "exit-status") && !request.wants_reply);
+        assert_int_equal(cursor_u32be(&request.rest, &number), ERR_NONE);
+        assert_int_equal(cursor_end(&request.rest), ERR_NONE);
+        return room_write(room, "send exit %u %u", request.recipient, number);
+    }
     if (type == RELAY_DATA) {
         assert_int_equal(relay_read_window_adjust(head, &number, &bytes), ERR_NONE); /* the same two fields */
         assert_int_equal(bytes, cursor_len(&body));
@@ -73,6 +91,12 @@ static enum err room_opened(void *owner, const struct outer_open *open)
     return room_write(owner, "opened %u %s %u from %s %u", open->channel, open->host, open->port,
                       open->originator, open->originator_port);
 }
+static enum err room_command(void *owner, const struct outer_command *command)
+{
+    return room_write(owner, "command %u '%.*s'%s", command->channel, (int)cursor_len(&command->words),
+                      cursor_len(&command->words) == 0 ? "" : (const char *)command->words.at,
+                      command->has_terminal ? " on a terminal" : "");
+}
 static enum err room_data(void *owner, unsigned channel, struct cursor bytes)
 {
     return room_write(owner, "data %u %zu", channel, cursor_len(&bytes));
@@ -92,6 +116,7 @@ static enum err room_window(void *owner, unsigned channel)
 
 static const struct outer_calls CALLS = {.send = room_send,
                                          .opened = room_opened,
+                                         .command = room_command,
                                          .data = room_data,
                                          .eof = room_eof,
                                          .closed = room_closed,
@@ -208,7 +233,7 @@ static void outer_open_is_refused_by_the_owner(void **state)
     assert_int_equal(outer_close(room.outer, 0), ERR_STATE);
 }
 
-static void outer_opens_are_refused_but_direct_tcpip(void **state)
+static void outer_opens_of_other_kinds_and_places_are_refused(void **state)
 {
     (void)state;
     char long_host[300];
@@ -218,7 +243,6 @@ static void outer_opens_are_refused_but_direct_tcpip(void **state)
     long_host[sizeof long_host - 1] = 0;
     memset(longest_host, 'h', sizeof longest_host - 1);
     longest_host[sizeof longest_host - 1] = 0;
-    FROM_CLIENT(OPEN, pk_open("session", 1, 9, 300), "send open failure 1 1");
     FROM_CLIENT(OPEN, pk_open("x11", 1, 9, 300), "send open failure 1 3");
     FROM_CLIENT(OPEN, pk_open("", 1, 9, 300), "send open failure 1 3");
     FROM_CLIENT(OPEN, pk_direct(1, 9, 300, "", 22), "send open failure 1 2");
@@ -394,6 +418,117 @@ static void outer_requests_are_refused_where_a_reply_is_wanted(void **state)
     FROM_CLIENT(GLOBAL_REQUEST, pk_global("no-more-sessions@openssh.com", true), "send request success");
 }
 
+static void room_open_session(void)
+{
+    FROM_CLIENT(OPEN, pk_open("session", 40, 1000, 300), "send confirmation 40 0 2097152 65536");
+}
+
+static void session_command_is_told_and_answered(void **state)
+{
+    (void)state;
+    size_t taken = 0;
+    room_open_session();
+    FROM_CLIENT(REQUEST, pk_env(0, true, "LANG", "C"), "send channel failure 40");
+    FROM_CLIENT(REQUEST, pk_request_text(0, "exec", true, "why D-X"),
+                "send channel success 40; command 0 'why D-X'");
+    WE(outer_send(room.outer, 0, cursor_of_text("text"), &taken), "send data 40 4");
+    WE(outer_send_error(room.outer, 0, cursor_of_text("error"), &taken), "send error 40 5");
+    FROM_CLIENT(DATA, pk_data(0, "typed"), "data 0 5");
+    WE(outer_exit(room.outer, 0, 127), "send exit 40 127; send end of file 40; send channel close 40");
+    WE(outer_exit(room.outer, 0, 1), "");
+    FROM_CLIENT(REQUEST, pk_request(0, "shell", true), ""); /* crossed our CLOSE */
+    FROM_CLIENT(CLOSE, pk_number(0), "closed 0");
+    assert_int_equal(outer_exit(room.outer, 0, 0), ERR_STATE);
+}
+
+static void session_shell_with_terminal_is_an_empty_command(void **state)
+{
+    (void)state;
+    room_open_session();
+    FROM_CLIENT(REQUEST, pk_pty(0, true, "xterm"), "send channel success 40");
+    FROM_CLIENT(REQUEST, pk_window_change(0, 80, 24), "");
+    FROM_CLIENT(REQUEST, pk_request(0, "shell", false), "command 0 '' on a terminal");
+}
+
+static void session_second_command_and_late_terminal_are_refused(void **state)
+{
+    (void)state;
+    room_open_session();
+    assert_int_equal(outer_exit(room.outer, 0, 0), ERR_STATE); /* there is no command yet */
+    FROM_CLIENT(REQUEST, pk_request(0, "shell", true), "send channel success 40; command 0 ''");
+    FROM_CLIENT(REQUEST, pk_request(0, "shell", true), "send channel failure 40");
+    FROM_CLIENT(REQUEST, pk_request_text(0, "exec", true, "x"), "send channel failure 40");
+    FROM_CLIENT(REQUEST, pk_pty(0, true, "xterm"), "send channel failure 40");
+}
+
+static void session_subsystem_agent_and_long_command_are_refused(void **state)
+{
+    (void)state;
+    char longest[OUTER_COMMAND_BYTES + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[OUTER_COMMAND_BYTES + 1] = 0;
+    room_open_session();
+    FROM_CLIENT(REQUEST, pk_request_text(0, "subsystem", true, "sftp"), "send channel failure 40");
+    FROM_CLIENT(REQUEST, pk_request(0, "auth-agent-req@openssh.com", true), "send channel failure 40");
+    FROM_CLIENT(REQUEST, pk_request_text(0, "exec", true, longest), "send channel failure 40");
+    longest[OUTER_COMMAND_BYTES] = 0;
+    assert_int_equal(outer_packet(room.outer, RELAY_REQUEST, pk_request_text(0, "exec", false, longest)),
+                     ERR_NONE);
+    assert_non_null(strstr(room.text, "command 0"));
+}
+
+static void session_errors_of_a_tcp_channel_are_not_sent(void **state)
+{
+    (void)state;
+    size_t taken = 0;
+    room_open(1000, 300);
+    assert_int_equal(outer_send_error(room.outer, 0, cursor_of_text("x"), &taken), ERR_STATE);
+    assert_int_equal(outer_exit(room.outer, 0, 0), ERR_STATE);
+    FROM_CLIENT(REQUEST, pk_request_text(0, "exec", true, "x"), "send channel failure 40");
+}
+
+static void session_after_no_more_sessions_is_refused(void **state)
+{
+    (void)state;
+    room_open_session();
+    FROM_CLIENT(GLOBAL_REQUEST, pk_global("no-more-sessions@openssh.com", false), "");
+    FROM_CLIENT(OPEN, pk_open("session", 41, 9, 300), "send open failure 41 1");
+    FROM_CLIENT(OPEN, pk_direct(42, 9, 300, "h", 22), "opened 1 h 22 from 127.0.0.1 65535");
+}
+
+static void session_requests_of_any_other_length_end_the_connection(void **state)
+{
+    (void)state;
+    struct kept rows[] = {pk_keep(pk_pty(0, true, "xterm")), pk_keep(pk_request_text(0, "exec", true, "x")),
+                          pk_keep(pk_request(0, "shell", true))};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        for (size_t len = 0; len <= rows[i].len + 1; len++) {
+            (void)outer_teardown(NULL);
+            (void)outer_setup(NULL);
+            room_open_session();
+            uint8_t *copy = calloc(1, len + 1);
+            assert_non_null(copy);
+            memcpy(copy, rows[i].bytes, len < rows[i].len ? len : rows[i].len);
+            if (len == rows[i].len) {
+                assert_int_equal(outer_packet(room.outer, RELAY_REQUEST, cursor_of(copy, len)), ERR_NONE);
+            } else {
+                room_violate(RELAY_REQUEST, cursor_of(copy, len), "laid out");
+            }
+            free(copy);
+        }
+    }
+}
+
+static void session_17th_channel_is_refused(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < OUTER_CHANNELS_MAX; i++) {
+        assert_int_equal(outer_packet(room.outer, RELAY_OPEN, pk_open("session", 100 + i, 9, 300)), ERR_NONE);
+        room.text_len = 0;
+    }
+    FROM_CLIENT(OPEN, pk_open("session", 1, 9, 300), "send open failure 1 4");
+}
+
 static void outer_keepalives_are_counted_until_answered(void **state)
 {
     (void)state;
@@ -428,7 +563,7 @@ int main(void)
         OUTER_TEST(outer_close_of_the_client_is_answered),
         OUTER_TEST(outer_packets_that_crossed_our_close_are_dropped),
         OUTER_TEST(outer_open_is_refused_by_the_owner),
-        OUTER_TEST(outer_opens_are_refused_but_direct_tcpip),
+        OUTER_TEST(outer_opens_of_other_kinds_and_places_are_refused),
         OUTER_TEST(outer_17th_channel_is_refused_and_a_closed_one_makes_room),
         OUTER_TEST(outer_our_sending_keeps_to_window_and_packet),
         OUTER_TEST(outer_our_packets_are_never_larger_than_the_engine_takes),
@@ -437,6 +572,14 @@ int main(void)
         OUTER_TEST(outer_data_and_eof_after_eof_end_the_connection),
         OUTER_TEST(outer_packets_of_any_other_length_end_the_connection),
         OUTER_TEST(outer_requests_are_refused_where_a_reply_is_wanted),
+        OUTER_TEST(session_command_is_told_and_answered),
+        OUTER_TEST(session_shell_with_terminal_is_an_empty_command),
+        OUTER_TEST(session_second_command_and_late_terminal_are_refused),
+        OUTER_TEST(session_subsystem_agent_and_long_command_are_refused),
+        OUTER_TEST(session_errors_of_a_tcp_channel_are_not_sent),
+        OUTER_TEST(session_after_no_more_sessions_is_refused),
+        OUTER_TEST(session_requests_of_any_other_length_end_the_connection),
+        OUTER_TEST(session_17th_channel_is_refused),
         OUTER_TEST(outer_keepalives_are_counted_until_answered),
         OUTER_TEST(outer_error_of_a_call_is_returned_and_is_no_violation),
     };
