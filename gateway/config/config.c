@@ -177,6 +177,16 @@ static void read_pam(void *context, const struct yaml_node *value, void *into)
     (void)yaml_map_read(loading->report, value, "\"pam\"", FIELDS, COUNT_OF(FIELDS), loading, into);
 }
 
+static void read_public_name(void *context, const struct yaml_node *value, void *into)
+{
+    struct loading *loading = context;
+    if (value->kind != YAML_TEXT || !text_is_host(value->text)) {
+        FAIL(loading, value, "\"public_name\" must be a host name or an address, without a port");
+        return;
+    }
+    memcpy(into, value->text.at, cursor_len(&value->text) + 1);
+}
+
 static void read_uids(void *context, const struct yaml_node *value, void *into)
 {
     static const struct yaml_field FIELDS[] = {
@@ -216,6 +226,9 @@ static void read_times(void *context, const struct yaml_node *value, void *into)
 
 static const struct yaml_field FIELDS[] = {
     {.name = "listen", .read = read_listen},
+    {.name = "public_name",
+     .offset = offsetof(struct gateway_config, public_name),
+     .read = read_public_name},
     {.name = "policy", PATH(policy)},
     {.name = "keys_dir", PATH(keys_dir)},
     {.name = "known_hosts_dir", PATH(known_hosts_dir)},

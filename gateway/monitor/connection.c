@@ -132,6 +132,12 @@ static enum err dispatch(struct connection *connection, const struct ipc_message
         return target_login(connection, message->ref, message->body);
     case IPC_TARGET_END:
         return target_end(connection, message->ref, message->body);
+    case IPC_COMMAND:
+        return command_run(connection, message->ref, message->body);
+    case IPC_COMMAND_MORE:
+        return command_more(connection, message->ref, message->body);
+    case IPC_COMMAND_END:
+        return command_end(connection, message->ref, message->body);
     case IPC_NOTE:
         return note(connection, message->ref, message->body);
     default:
@@ -230,6 +236,7 @@ void connection_free(struct connection *connection)
             target_done(connection->accesses[i]);
         }
     }
+    command_free_all(connection);
     signer_forget(monitor, connection->number);
     admission_leave(&monitor->admission, &connection->peer, connection->is_counted_proven);
     child_done(&connection->session);
@@ -284,6 +291,20 @@ static struct connection **free_place(struct monitor *monitor)
     return NULL;
 }
 
+/* How the engineer may call us: by the configured name, else by the address that was good enough to get here. */
+static void name_bastion(struct connection *connection, int client_fd)
+{
+    struct sockaddr_storage own = {0};
+    socklen_t size = sizeof own;
+    char name[LIMIT_ADDRESS_BYTES] = "bastion";
+    if (getsockname(client_fd, (struct sockaddr *)&own, &size) == 0) {
+        listener_address_text(&own, name, &connection->bastion_port);
+    }
+    const char *configured = connection->monitor->config.public_name;
+    (void)snprintf(connection->bastion_name, sizeof connection->bastion_name, "%s",
+                   configured[0] != 0 ? configured : name);
+}
+
 void connection_open(struct monitor *monitor, int client_fd, const struct sockaddr_storage *peer,
                      const char *from)
 {
@@ -301,6 +322,7 @@ void connection_open(struct monitor *monitor, int client_fd, const struct sockad
     (void)snprintf(connection->from, sizeof connection->from, "%s", from);
     connection->opened_us = clock_monotonic_us();
     connection->deadline_us = connection->opened_us + (uint64_t)monitor->config.times.auth_s * US_PER_S;
+    name_bastion(connection, client_fd);
     *place = connection;
     if (start_session(connection, client_fd) != ERR_NONE) {
         report_connection(connection, "connection.failed", EVENT_FAILURE, NULL, strerror(errno));

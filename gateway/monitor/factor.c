@@ -52,6 +52,9 @@ static void save_lockouts(struct monitor *monitor)
 
 static void send_result(struct connection *connection, bool is_ok, bool may_retry, const char *sentence)
 {
+    if (command_factor_result(connection, connection->factor.ref, is_ok, sentence)) {
+        return;
+    }
     uint8_t body[LIMIT_SENTENCE_BYTES + 16];
     struct writer out = writer_of(body, sizeof body);
     writer_bool(&out, is_ok);
@@ -70,6 +73,16 @@ void factor_done(struct connection *connection)
     connection->factor.state = FACTOR_NONE;
     if (was_running) {
         start_waiting(connection->monitor, connection->person);
+    }
+}
+
+/* A login cannot go on without the factor; a command that only wanted it fresher ends alone. */
+static void give_up(struct connection *connection, const char *sentence)
+{
+    if (command_factor_result(connection, connection->factor.ref, false, sentence)) {
+        factor_done(connection);
+    } else {
+        connection_end(connection, sentence);
     }
 }
 
@@ -183,7 +196,7 @@ static void pam_exited(void *owner, struct child *child, bool is_clean, const ch
     /* A result would have detached it: this one ended without. That is no wrong code, so it counts for no
      * lock. */
     report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, how);
-    connection_end(connection, "the second factor could not be checked; tell your operators [D-PAM]");
+    give_up(connection, "the second factor could not be checked; tell your operators [D-PAM]");
 }
 
 static enum err send_start(struct connection *connection)
@@ -217,8 +230,7 @@ static void start(struct connection *connection)
     if (child_start(monitor, &child, &connection->factor.pam) != ERR_NONE ||
         send_start(connection) != ERR_NONE) {
         report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, "bastion-pam cannot be started");
-        connection_end(connection,
-                       "the second factor cannot be checked right now; tell your operators [D-PAM]");
+        give_up(connection, "the second factor cannot be checked right now; tell your operators [D-PAM]");
     }
 }
 
@@ -240,7 +252,7 @@ static void take_turn(struct connection *connection)
     char sentence[LIMIT_SENTENCE_BYTES];
     if (factor_lock_sentence(monitor, connection->person, sentence, sizeof sentence)) {
         report_connection(connection, "login.failed", EVENT_DENIED, "D-LOCKED", sentence);
-        connection_end(connection, sentence);
+        give_up(connection, sentence);
         return;
     }
     struct policy_person known;
@@ -283,6 +295,28 @@ enum err factor_begin(struct connection *connection, uint32_t ref)
     return ERR_NONE;
 }
 
+enum err factor_renew(struct connection *connection, uint32_t ref)
+{
+    if (connection->phase != PHASE_OPEN || connection->factor.state != FACTOR_NONE) {
+        return ERR_STATE;
+    }
+    connection->factor.ref = ref;
+    connection->factor.state = FACTOR_WAITING;
+    if (!is_person_busy(connection->monitor, connection->person)) {
+        take_turn(connection);
+    }
+    return ERR_NONE;
+}
+
+void factor_abandon(struct connection *connection, uint32_t ref)
+{
+    /* An answer that is being judged is judged to its end: nobody can try codes without being counted. */
+    bool is_open = connection->factor.state == FACTOR_WAITING || connection->factor.state == FACTOR_PROMPTED;
+    if (is_open && connection->factor.ref == ref) {
+        factor_done(connection);
+    }
+}
+
 enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body)
 {
     struct cursor in = body;
@@ -303,6 +337,5 @@ void factor_tick(struct connection *connection, uint64_t now_us)
         return;
     }
     report_connection(connection, "factor.deadline", EVENT_DENIED, "D-DEADLINE", "no answer in time");
-    connection_end(connection,
-                   "the second factor was not answered in time; please connect again [D-DEADLINE]");
+    give_up(connection, "the second factor was not answered in time; please try again [D-DEADLINE]");
 }

@@ -31,13 +31,14 @@ static socklen_t address_of(const struct config_listen *listen_on, struct sockad
     return sizeof *in6;
 }
 
-/* The engineer's address as text; an IPv4 address in IPv6 clothes is shown, and judged, as IPv4. */
-static void source_text(const struct sockaddr_storage *peer, char text[static LIMIT_ADDRESS_BYTES])
+void listener_address_text(const struct sockaddr_storage *address, char text[static LIMIT_ADDRESS_BYTES],
+                           uint16_t *ret_port)
 {
-    const void *bytes = peer->ss_family == AF_INET
-                            ? (const void *)&((const struct sockaddr_in *)(const void *)peer)->sin_addr
-                            : &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
-    int family = peer->ss_family;
+    const struct sockaddr_in *in4 = (const void *)address;
+    const struct sockaddr_in6 *in6 = (const void *)address;
+    int family = address->ss_family;
+    const void *bytes = family == AF_INET ? (const void *)&in4->sin_addr : &in6->sin6_addr;
+    *ret_port = ntohs(family == AF_INET ? in4->sin_port : in6->sin6_port);
     if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes)) {
         family = AF_INET;
         bytes = (const uint8_t *)bytes + 12;
@@ -58,7 +59,8 @@ static void set_options(int fd)
 static void admit(struct monitor *monitor, int fd, const struct sockaddr_storage *peer)
 {
     char from[LIMIT_ADDRESS_BYTES];
-    source_text(peer, from);
+    uint16_t port = 0;
+    listener_address_text(peer, from, &port);
     uint32_t random = 0;
     crypto_random(&random, sizeof random);
     enum admission_verdict verdict =

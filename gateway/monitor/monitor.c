@@ -408,6 +408,7 @@ void monitor_stop(struct monitor *monitor)
     admission_done(&monitor->admission);
     lease_done(&monitor->leases);
     lockout_done(&monitor->lockouts);
+    history_done(&monitor->history);
     free(monitor->signer.calls);
     free(monitor->recordings.table);
     free(monitor->connections);

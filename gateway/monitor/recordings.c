@@ -201,6 +201,7 @@ static enum err read_closed(struct monitor *monitor, struct recording *recording
     TRY(cursor_string(&body, 32, &head));
     TRY(cursor_end(&body));
     bool is_lost = strstr(how, "lost") != NULL || strstr(how, "malformed") != NULL;
+    past_ended(monitor, recording, how);
     report_recording(monitor, recording, is_lost ? "session.lost" : "session.ended",
                      is_lost ? EVENT_FAILURE : EVENT_SUCCESS, how, bytes);
     recording->state = RECORDING_NONE;
@@ -245,6 +246,7 @@ void recorder_lost(struct monitor *monitor)
             continue;
         }
         report_recording(monitor, recording, "session.lost", EVENT_FAILURE, "the recorder was lost", 0);
+        past_ended(monitor, recording, "the recorder was lost");
         struct connection *connection = connection_find(monitor, recording->connection);
         recording->state = RECORDING_NONE;
         if (connection != NULL) {

@@ -25,6 +25,9 @@ void report_connection(struct connection *connection, const char *event, enum ev
                        const char *code, const char *sentence)
 {
     const char *person = connection->person[0] != 0 ? connection->person : connection->claimed_person;
+    if (outcome == EVENT_DENIED) {
+        past_denied(connection, NULL, code, sentence);
+    }
     REPORT(connection->monitor, event, outcome, EVENT_NUMBER("connection", connection->number),
            {.key = "from", .text = connection->from}, {.key = "person", .text = person},
            {.key = "key", .text = connection->key_fingerprint}, {.key = "code", .text = code},
@@ -35,6 +38,9 @@ void report_access(struct access *access, const char *event, enum event_outcome 
                    const char *sentence)
 {
     struct connection *connection = access->connection;
+    if (outcome == EVENT_DENIED) {
+        past_denied(connection, access, code, sentence);
+    }
     REPORT(connection->monitor, event, outcome, EVENT_NUMBER("connection", connection->number),
            {.key = "session", .text = access->sid_text}, {.key = "from", .text = connection->from},
            {.key = "person", .text = connection->person}, {.key = "key", .text = connection->key_fingerprint},

@@ -6,8 +6,10 @@
 #include <netinet/in.h>
 
 #include "accept/admission.h"
+#include "auth/history.h"
 #include "auth/lease.h"
 #include "auth/lockout.h"
+#include "base/queue.h"
 #include "config/config.h"
 #include "event/event.h"
 #include "ipc/channel.h"
@@ -130,6 +132,18 @@ struct factor {
     uint64_t deadline_us;
 };
 
+/* command.c: what the bastion itself is asked. */
+struct command {
+    struct connection *connection;
+    uint32_t ref;      /* the session's number for it, as of an access */
+    struct queue text; /* made at once, handed over in pages */
+    bool is_error;     /* the text is for stderr */
+    bool is_wanted;    /* the session waits for the next page */
+    bool is_complete;  /* nothing will be added */
+    bool is_cut;       /* the text became too long */
+    uint8_t status;
+};
+
 /* connection.c */
 struct connection {
     struct monitor *monitor;
@@ -139,6 +153,8 @@ struct connection {
     enum ipc_phase phase;
     struct sockaddr_storage peer;
     char from[LIMIT_ADDRESS_BYTES];
+    char bastion_name[LIMIT_HOST_BYTES]; /* how the engineer may call us */
+    uint16_t bastion_port;
     uint64_t opened_us, deadline_us, kill_at_us;
     const char *offence_text; /* NULL, or why the source is penalised */
     enum admission_offence offence;
@@ -156,7 +172,9 @@ struct connection {
     char claimed_person[LIMIT_PERSON_BYTES];
     bool is_verifying;
     struct factor factor;
-    struct access *accesses[LIMIT_ACCESSES_PER_CONNECTION]; /* OWNED, NULL: free */
+    struct access *accesses[LIMIT_ACCESSES_PER_CONNECTION];  /* OWNED, NULL: free */
+    struct command *commands[LIMIT_COMMANDS_PER_CONNECTION]; /* OWNED, NULL: free */
+    unsigned renewals;                                       /* of the factor, by command */
 };
 
 struct listener {
@@ -177,6 +195,7 @@ struct monitor {
     struct admission admission;
     struct lease_table leases;
     struct lockout_table lockouts;
+    struct history history;
     struct signer_calls signer;
     struct recordings recordings;
     struct listener listeners[CONFIG_LISTEN_MAX];
@@ -286,6 +305,10 @@ MUST_CHECK enum err factor_begin(struct connection *connection, uint32_t ref);
 MUST_CHECK enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body);
 void factor_tick(struct connection *connection, uint64_t now_us);
 void factor_done(struct connection *connection);
+/** Ask for the factor for a command. @return ERR_STATE when a conversation is under way on this connection. */
+MUST_CHECK enum err factor_renew(struct connection *connection, uint32_t ref);
+/** The command with this number has ended: what it asked and nobody answered is taken back. */
+void factor_abandon(struct connection *connection, uint32_t ref);
 /** "alice is locked until 10:42 UTC ...", or false. */
 bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret_sentence, size_t size_bytes);
 
@@ -300,6 +323,45 @@ void target_recorded(struct access *access, bool is_ok, const char *sentence);
 void target_tick(struct access *access, uint64_t now_us);
 void target_done(struct access *access);
 
+/* command.c */
+struct command *command_find(const struct connection *connection, uint32_t ref);
+MUST_CHECK enum err command_run(struct connection *connection, uint32_t ref, struct cursor body);
+MUST_CHECK enum err command_more(struct connection *connection, uint32_t ref, struct cursor body);
+MUST_CHECK enum err command_end(struct connection *connection, uint32_t ref, struct cursor body);
+/** The factor of a command is decided. @return false when `ref` is no command. */
+bool command_factor_result(struct connection *connection, uint32_t ref, bool is_ok, const char *sentence);
+void command_free_all(struct connection *connection);
+/** Add to the text. What is too long is cut, and said so at the end. */
+void command_say(struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Nothing follows. @param status  exit status that the engineer's ssh gets; not 0: the text is an error */
+void command_finish(struct command *command, uint8_t status);
+
+/* command_person.c: who am I, the factor, known_hosts, ssh_config */
+enum { COMMAND_NAME_BYTES = LIMIT_HOST_BYTES + LIMIT_PERSON_BYTES + 16, COMMAND_AGE_BYTES = 32 };
+/** "alice@bastion", "alice@bastion:2222": what `ssh -J` takes. Returns `text`. */
+const char *command_jump(const struct connection *connection, char text[static COMMAND_NAME_BYTES]);
+/** "5m", "2h05m", "3d". Returns `text`. */
+const char *command_age(uint64_t seconds, char text[static COMMAND_AGE_BYTES]);
+/** "18:02 UTC" today, else with its date. Returns `text`. */
+const char *command_time(int64_t at_s, char text[static COMMAND_AGE_BYTES]);
+void command_help(struct command *command, const char *argument);
+void command_mfa(struct command *command, const char *argument);
+void command_known_hosts(struct command *command, const char *argument);
+/* command_reach.c */
+void command_targets(struct command *command, const char *argument);
+void command_ssh_config(struct command *command, const char *argument);
+/** How many targets. */
+unsigned command_count_targets(const struct connection *connection);
+/* command_past.c */
+void command_why(struct command *command, const char *argument);
+void command_sessions(struct command *command, const char *argument);
+
+/* past.c: what `why` and `sessions` remember */
+void past_denied(const struct connection *connection, const struct access *access, const char *code,
+                 const char *sentence);
+void past_opened(const struct access *access);
+void past_ended(struct monitor *monitor, const struct recording *recording, const char *how);
+
 /* policy_file.c */
 MUST_CHECK enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes);
 /** The keys of a person. @param ret_bytes OWNED, free(). @return ERR_NOT_FOUND and others of
@@ -310,5 +372,8 @@ MUST_CHECK enum err policy_file_keys(struct monitor *monitor, const char *person
 /* listener.c */
 MUST_CHECK enum err listener_start(struct monitor *monitor, struct monitor_refusal *ret_why);
 void listener_stop(struct monitor *monitor);
+/** An IPv4 or IPv6 address without port, and its port. An IPv4 address in IPv6 clothes is shown as IPv4. */
+void listener_address_text(const struct sockaddr_storage *address, char text[static LIMIT_ADDRESS_BYTES],
+                           uint16_t *ret_port);
 
 #endif

@@ -309,7 +309,7 @@ enum err target_open(struct connection *connection, uint32_t ref, struct cursor 
     TRY(cursor_u16be(&body, &port));
     TRY(cursor_end(&body));
     struct access **place = free_place(connection);
-    bool is_new = ref != 0 && target_find(connection, ref) == NULL;
+    bool is_new = ref != 0 && target_find(connection, ref) == NULL && command_find(connection, ref) == NULL;
     if (place == NULL || !is_new || !text_is_host(cursor_of_text(host))) {
         return ERR_STATE;
     }
@@ -413,6 +413,7 @@ static void grant_if_complete(struct access *access)
     access->session_limit_s = access->grant->session_limit_s;
     connection_send(access->connection, IPC_TARGET_GRANTED, access->ref, bytes, &access->recorder_fd);
     report_access(access, "session.started", EVENT_SUCCESS, NULL, NULL);
+    past_opened(access);
     forget_grant(access);
     free(body);
 }

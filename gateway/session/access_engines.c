@@ -21,12 +21,26 @@ static enum err gate_send(void *owner, enum gate_side to, uint8_t type, struct c
     return engine_send_parts(to == GATE_CLIENT ? access->inner : access->target, type, head, body);
 }
 
+/* The reason alone: what was refused may hold secrets, and is in the recording. */
+static void note_refused(struct access *access, struct cursor body)
+{
+    struct cursor what;
+    struct cursor reason;
+    char text[LIMIT_SENTENCE_BYTES];
+    if (cursor_string(&body, LIMIT_RECORD_BODY_BYTES, &what) != ERR_NONE ||
+        cursor_string(&body, LIMIT_RECORD_BODY_BYTES, &reason) != ERR_NONE) {
+        return;
+    }
+    text_printable(reason, text, sizeof text);
+    session_note(access->session, access->ref, "refused", text);
+}
+
 static enum err gate_record(void *owner, uint8_t kind, uint32_t channel, struct cursor head,
                             struct cursor body)
 {
     struct access *access = owner;
     if (kind == RECORD_REFUSED) {
-        session_note(access->session, access->ref, "refused", "a request was refused; the recording has it");
+        note_refused(access, head);
     }
     return recorder_add(&access->recorder, kind, channel, head, body);
 }

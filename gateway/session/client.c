@@ -163,12 +163,18 @@ static enum err opened(void *owner, const struct outer_open *open)
     return access_open(owner, open);
 }
 
+static enum err command(void *owner, const struct outer_command *asked)
+{
+    return command_open(owner, asked);
+}
+
 static enum err data(void *owner, unsigned channel, struct cursor bytes)
 {
     struct access *access = access_of_channel(owner, channel);
-    if (access != NULL) {
-        access_data(access, bytes);
+    if (access == NULL) {
+        return command_data(owner, channel, bytes);
     }
+    access_data(access, bytes);
     return ERR_NONE;
 }
 
@@ -181,9 +187,10 @@ static const char *leave_reason(const struct access *access)
 static enum err eof(void *owner, unsigned channel)
 {
     struct access *access = access_of_channel(owner, channel);
-    if (access != NULL) {
-        access_end(access, NULL, leave_reason(access));
+    if (access == NULL) {
+        return command_eof(owner, channel);
     }
+    access_end(access, NULL, leave_reason(access));
     return ERR_NONE;
 }
 
@@ -194,6 +201,7 @@ static enum err closed(void *owner, unsigned channel)
         access->is_channel_gone = true;
         access_end(access, NULL, leave_reason(access));
     }
+    command_closed(owner, channel);
     return ERR_NONE;
 }
 
@@ -206,6 +214,7 @@ static enum err window(void *owner, unsigned channel)
 
 const struct outer_calls CLIENT_OUTER_CALLS = {.send = outer_send_packet,
                                                .opened = opened,
+                                               .command = command,
                                                .data = data,
                                                .eof = eof,
                                                .closed = closed,

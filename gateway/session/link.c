@@ -118,6 +118,10 @@ enum err link_sign(struct session *session, uint8_t which, struct cursor hash, s
 
 static enum err handle_target(struct session *session, struct ipc_message *message)
 {
+    struct command *command = message->type == IPC_FACTOR_PROMPT ? command_of_ref(session, message->ref) : NULL;
+    if (command != NULL) {
+        return command_prompt(command, message->body);
+    }
     struct access *access = access_of_ref(session, message->ref);
     if (access == NULL) {
         return ERR_NONE; /* it ended here before the monitor heard of it */
@@ -157,6 +161,8 @@ static enum err handle(struct session *session, struct ipc_message *message)
     case IPC_TARGET_READY:
     case IPC_TARGET_GRANTED:
         return handle_target(session, message);
+    case IPC_COMMAND_TEXT:
+        return command_text(session, message->ref, message->body);
     case IPC_CONNECTION_END:
         return handle_end(session, message->body);
     default:

@@ -107,6 +107,7 @@ static void turn(void *owner)
     struct session *session = owner;
     link_handle_stash(session);
     access_turn(session);
+    command_turn(session);
     client_turn(session);
     if (session->is_ending) {
         finish(session);
@@ -117,6 +118,7 @@ static void free_all(struct session *session)
 {
     loop_free(session->loop);
     link_done(session);
+    command_free_all(session);
     sender_done(&session->client_out);
     userauth_done(&session->auth);
     outer_free(session->outer);

@@ -110,6 +110,8 @@ struct access {
     char end_reason[LIMIT_SENTENCE_BYTES];
 };
 
+struct command; /* command.c */
+
 struct session {
     struct loop *loop;
     int channel_fd, client_fd;
@@ -127,6 +129,8 @@ struct session {
     struct loop_receive client_in;
     struct sender client_out;
     struct access *accesses; /* OWNED list */
+    struct command *commands[OUTER_CHANNELS_MAX]; /* OWNED, by channel; NULL: none */
+    unsigned command_count;                       /* that the monitor was asked */
     uint32_t next_ref;
     unsigned probe_count;
     bool has_input, is_ready, is_identified;
@@ -159,6 +163,20 @@ MUST_CHECK enum err client_factor_prompt(struct session *session, struct useraut
 MUST_CHECK enum err client_factor_result(struct session *session, uint32_t ref, struct cursor body);
 void client_turn(struct session *session);
 extern const struct outer_calls CLIENT_OUTER_CALLS;
+
+/* command.c: commands of the bastion itself */
+MUST_CHECK enum err command_open(struct session *session, const struct outer_command *asked);
+/** NULL when it is not known, or has ended. */
+struct command *command_of_ref(struct session *session, uint32_t ref);
+MUST_CHECK enum err command_text(struct session *session, uint32_t ref, struct cursor body);
+MUST_CHECK enum err command_prompt(struct command *command, struct cursor body);
+/** Bytes on a channel that has no access; they are consumed, whether there is a command or not. */
+MUST_CHECK enum err command_data(struct session *session, unsigned channel, struct cursor bytes);
+MUST_CHECK enum err command_eof(struct session *session, unsigned channel);
+void command_closed(struct session *session, unsigned channel);
+/** Show what waits, ask for more, end what is over. */
+void command_turn(struct session *session);
+void command_free_all(struct session *session);
 
 /* access.c */
 MUST_CHECK enum err access_open(struct session *session, const struct outer_open *open);

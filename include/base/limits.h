@@ -13,6 +13,8 @@ enum {
     LIMIT_SIGNATURE_BYTES = 2560, /* RSA-16384 is 2,048 bytes, plus names and security key fields */
     LIMIT_AUTH_TRIES = 3,         /* failed proofs per connection */
     LIMIT_AUTH_PROBES = 20,       /* unsigned key offers per connection: an agent may hold many keys */
+    LIMIT_COMMANDS_PER_CONNECTION = 4,        /* of the bastion itself, at once: people type one */
+    LIMIT_COMMAND_BYTES = 512,                /* `ssh bastion WORDS` */
     LIMIT_ACCESSES_PER_CONNECTION = 16,       /* targets open at once on one connection */
     LIMIT_CHANNELS_PER_ACCESS = 16,           /* RFC 4254 channels open at once towards one target */
     LIMIT_PACKET_PAYLOAD_BYTES = 65536 + 512, /* the largest SSH packet payload that we accept or make */

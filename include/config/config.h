@@ -36,6 +36,8 @@ struct gateway_config {
     struct config_listen listen[CONFIG_LISTEN_MAX]; /* default: [::]:22 and 0.0.0.0:22 */
     size_t listen_count;
 
+    char public_name[LIMIT_HOST_BYTES]; /* "": the address that an engineer's connection came to */
+
     char policy[CONFIG_PATH_BYTES];          /* /etc/bastion/policy.yaml */
     char keys_dir[CONFIG_PATH_BYTES];        /* /etc/bastion/keys: one authorized_keys file per person */
     char known_hosts_dir[CONFIG_PATH_BYTES]; /* the folder of the policy file */

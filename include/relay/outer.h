@@ -17,7 +17,7 @@ enum {
         65536, /* the largest data of one packet, both ways; fits LIMIT_PACKET_PAYLOAD_BYTES */
     OUTER_PEER_PACKET_BYTES_MIN = 256, /* a client that takes less per packet only makes work */
     OUTER_KEEPALIVES_MAX = 16,         /* unanswered keepalives that are counted */
-    OUTER_COMMAND_BYTES = 512,         /* the longest command of the bastion itself */
+    OUTER_COMMAND_BYTES = LIMIT_COMMAND_BYTES,
 };
 
 /** A target that the client asks for. The texts are valid during the call. */
