@@ -226,9 +226,7 @@ static void read_times(void *context, const struct yaml_node *value, void *into)
 
 static const struct yaml_field FIELDS[] = {
     {.name = "listen", .read = read_listen},
-    {.name = "public_name",
-     .offset = offsetof(struct gateway_config, public_name),
-     .read = read_public_name},
+    {.name = "public_name", .offset = offsetof(struct gateway_config, public_name), .read = read_public_name},
     {.name = "policy", PATH(policy)},
     {.name = "keys_dir", PATH(keys_dir)},
     {.name = "known_hosts_dir", PATH(known_hosts_dir)},

@@ -1,5 +1,5 @@
-/* The bastion's own commands, `ssh bastion WORDS`: found in a table, answered with text that is made here as a
- * value and handed over in pages. No word reaches a shell, a path or a process. */
+/* The bastion's own commands, `ssh bastion WORDS`: found in a table, answered with text that is made here as
+ * a value and handed over in pages. No word reaches a shell, a path or a process. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,9 +138,10 @@ static void begin(struct command *command, const char *name, const char *argumen
         COMMANDS[i].run(command, argument);
         return;
     }
-    command_say(command,
-                "bastion: there is no command %s here, and no shell; \"help\" lists what there is [D-COMMAND]\n",
-                name);
+    command_say(
+        command,
+        "bastion: there is no command %s here, and no shell; \"help\" lists what there is [D-COMMAND]\n",
+        name);
     command_finish(command, STATUS_UNKNOWN);
 }
 
@@ -169,9 +170,9 @@ static void report_command(struct connection *connection, struct cursor words)
 {
     char text[LIMIT_COMMAND_BYTES];
     text_printable(words, text, sizeof text);
-    REPORT(connection->monitor, "command.asked", EVENT_SUCCESS, EVENT_NUMBER("connection", connection->number),
-           {.key = "from", .text = connection->from}, {.key = "person", .text = connection->person},
-           {.key = "command", .text = text});
+    REPORT(connection->monitor, "command.asked", EVENT_SUCCESS,
+           EVENT_NUMBER("connection", connection->number), {.key = "from", .text = connection->from},
+           {.key = "person", .text = connection->person}, {.key = "command", .text = text});
 }
 
 enum err command_run(struct connection *connection, uint32_t ref, struct cursor body)
@@ -195,7 +196,8 @@ enum err command_run(struct connection *connection, uint32_t ref, struct cursor 
     *place = command;
     report_command(connection, words);
     split(command, words);
-    command = command_find(connection, ref); /* a factor that is refused at once may have ended the connection */
+    command =
+        command_find(connection, ref); /* a factor that is refused at once may have ended the connection */
     if (command != NULL) {
         send_page(command);
     }

@@ -17,22 +17,25 @@ static const struct {
     {"D-COMMAND", "The bastion has a few commands of its own and no shell; \"help\" lists them."},
     {"D-CONNECTIONS", "Close one of your connections; ssh's ControlMaster lets many sessions share one."},
     {"D-DEADLINE", "Something was not answered in time; try again."},
-    {"D-DIAL-ADDRESS", "The host's name leads to an address that the policy does not give to its target; your "
-                       "operators can add it to \"addresses\"."},
+    {"D-DIAL-ADDRESS",
+     "The host's name leads to an address that the policy does not give to its target; your "
+     "operators can add it to \"addresses\"."},
     {"D-DIAL-NAME", "The bastion's resolver does not know that name; check its spelling."},
     {"D-DIAL-REFUSED", "The host is there, but its sshd does not listen."},
     {"D-DIAL-TIMEOUT", "The host did not answer; it may be down, or a firewall may be in between."},
     {"D-DIAL", "The bastion could not connect; your operators find the reason in the events."},
     {"D-EXEC", "Your access is for certain commands, or for none; \"targets\" shows what you may do."},
     {"D-FACTOR", "The code was wrong or used already; wait for the next one."},
-    {"D-HOST-KEY", "The bastion knows no key, or another key, of that host; only your operators can check it."},
+    {"D-HOST-KEY",
+     "The bastion knows no key, or another key, of that host; only your operators can check it."},
     {"D-IDLE", "Nothing passed for longer than the policy allows; ServerAliveInterval does not count."},
     {"D-LIMIT", "The policy bounds the length of a session; connect again."},
     {"D-LOCKED", "Too many wrong codes; wait, or ask your operators."},
     {"D-LOGIN", "The host's sshd refused the bastion's certificate; your operators look at that host."},
     {"D-MFA", "See \"mfa\"."},
     {"D-RECORDER", "Without a recording there is no session; your operators know already."},
-    {"D-SFTP", "Your access does not include these files or this use of sftp; \"targets\" shows what you may do."},
+    {"D-SFTP",
+     "Your access does not include these files or this use of sftp; \"targets\" shows what you may do."},
     {"D-SHELL", "Your access is for commands only; \"targets\" shows what you may do."},
     {"D-SUBSYSTEM", "Only sftp passes."},
     {"D-TARGET", "The host's sshd ended the connection early; your operators look at that host."},
@@ -66,8 +69,8 @@ static void tell_finding(void *context, const struct policy_finding *finding)
                     finding->line, finding->sentence);
     } else if (finding->is_nearest && is_own) {
         telling->nearest = finding->failed;
-        command_say(telling->command, "    rule %s (line %u of the policy), clause \"%s\": %s\n", finding->rule,
-                    finding->line, policy_clause_text(finding->failed), finding->sentence);
+        command_say(telling->command, "    rule %s (line %u of the policy), clause \"%s\": %s\n",
+                    finding->rule, finding->line, policy_clause_text(finding->failed), finding->sentence);
     }
 }
 
@@ -75,7 +78,8 @@ static const char *clause_help(enum policy_clause clause, bool has_target)
 {
     switch (clause) {
     case POLICY_CLAUSE_AS:
-        return "another account (\"targets\" lists yours), or your operators, who can add it to \"as\" of the rule";
+        return "another account (\"targets\" lists yours), or your operators, who can add it to \"as\" of "
+               "the rule";
     case POLICY_CLAUSE_CAN:
         return "your operators, who can add it to \"can\" of the rule";
     case POLICY_CLAUSE_FROM:
@@ -122,8 +126,8 @@ static void explain(struct command *command, const struct history_denial *denial
 /* "D-MFA-1a2b3c4d" names a rule, "D-NO-RULE" and "D-UNKNOWN-..." its absence: those the policy explains. */
 static bool is_of_policy(const char *code)
 {
-    static const char *const KINDS[] = {"D-AS-", "D-CAN-", "D-FROM-", "D-MFA-", "D-NEVER-", "D-NO-RULE",
-                                        "D-UNKNOWN-"};
+    static const char *const KINDS[] = {"D-AS-",    "D-CAN-",    "D-FROM-",   "D-MFA-",
+                                        "D-NEVER-", "D-NO-RULE", "D-UNKNOWN-"};
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         if (strncmp(code, KINDS[i], strlen(KINDS[i])) == 0) {
             return true;

@@ -1,5 +1,5 @@
-/* What a person may know about the own connection: who, by which key, the second factor, and the lines for the
- * own ssh. */
+/* What a person may know about the own connection: who, by which key, the second factor, and the lines for
+ * the own ssh. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -7,7 +7,14 @@
 #include "base/clock.h"
 #include "state.h"
 
-enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 24 * HOUR_S, SSH_PORT = 22, US_PER_S = 1000000, RENEWALS_MAX = 8 };
+enum {
+    MINUTE_S = 60,
+    HOUR_S = 3600,
+    DAY_S = 24 * HOUR_S,
+    SSH_PORT = 22,
+    US_PER_S = 1000000,
+    RENEWALS_MAX = 8
+};
 
 const char *command_age(uint64_t seconds, char text[static COMMAND_AGE_BYTES])
 {
@@ -73,8 +80,8 @@ static void say_lease(struct command *command)
                     command_age(factor.age_s, age));
     }
     uint64_t lease_age_seconds = 0;
-    bool has_lease = lease_age_s(&monitor->leases, connection->person, connection->key_sha256, connection->from,
-                                 now_us, &lease_age_seconds) &&
+    bool has_lease = lease_age_s(&monitor->leases, connection->person, connection->key_sha256,
+                                 connection->from, now_us, &lease_age_seconds) &&
                      policy_person(monitor->policy, connection->person, &known) == ERR_NONE &&
                      lease_age_seconds < known.max_mfa_age_s;
     if (!has_lease) {
@@ -83,10 +90,11 @@ static void say_lease(struct command *command)
     }
     char until[COMMAND_AGE_BYTES];
     uint64_t left_s = known.max_mfa_age_s - lease_age_seconds;
-    command_say(command,
-                "Lease: connections with this key from %s are not asked until %s (%s left); single rules may ask "
-                "sooner.\n",
-                connection->from, command_time(clock_wall_s() + (int64_t)left_s, until), command_age(left_s, age));
+    command_say(
+        command,
+        "Lease: connections with this key from %s are not asked until %s (%s left); single rules may ask "
+        "sooner.\n",
+        connection->from, command_time(clock_wall_s() + (int64_t)left_s, until), command_age(left_s, age));
 }
 
 static void renew(struct command *command)
@@ -94,7 +102,8 @@ static void renew(struct command *command)
     struct connection *connection = command->connection;
     char sentence[LIMIT_SENTENCE_BYTES] = "";
     if (connection->is_machine) {
-        (void)snprintf(sentence, sizeof sentence, "you are a machine: no second factor is ever asked [D-MFA]");
+        (void)snprintf(sentence, sizeof sentence,
+                       "you are a machine: no second factor is ever asked [D-MFA]");
     } else if (connection->renewals >= RENEWALS_MAX) {
         (void)snprintf(sentence, sizeof sentence,
                        "this connection has asked often enough; connect again [D-MFA]");
@@ -124,8 +133,9 @@ static void drop(struct command *command)
         }
     }
     report_connection(connection, "factor.dropped", EVENT_SUCCESS, NULL, NULL);
-    command_say(command, "Your second factor is forgotten, for all your keys and connections: whatever is opened "
-                         "from now on asks for it. Sessions that are open go on.\n");
+    command_say(command,
+                "Your second factor is forgotten, for all your keys and connections: whatever is opened "
+                "from now on asks for it. Sessions that are open go on.\n");
     command_finish(command, 0);
 }
 
@@ -195,7 +205,8 @@ void command_known_hosts(struct command *command, const char *argument)
     (void)snprintf(others, sizeof others, "*,!%s", name);
     command_say(command, "# The bastion itself.\n");
     say_key(command, name, &signer->host_blob);
-    command_say(command, "# The bastion in the place of the hosts behind it. Narrow the \"*\" to their names.\n");
+    command_say(command,
+                "# The bastion in the place of the hosts behind it. Narrow the \"*\" to their names.\n");
     say_key(command, others, &signer->inner_blob);
     command_finish(command, 0);
 }

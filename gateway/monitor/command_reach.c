@@ -22,8 +22,8 @@ static void walk(struct listing *listing, policy_reach_each *each)
 {
     const struct connection *connection = listing->connection;
     struct policy_factor factor = identity_factor(connection, clock_monotonic_us());
-    policy_reach(connection->monitor->policy, connection->person, connection->from, factor.has ? &factor : NULL,
-                 clock_wall_s(), each, listing);
+    policy_reach(connection->monitor->policy, connection->person, connection->from,
+                 factor.has ? &factor : NULL, clock_wall_s(), each, listing);
 }
 
 static bool is_pattern(struct cursor host)
@@ -91,7 +91,8 @@ static const char *grant_words(const struct policy_grant *grant, char text[stati
     text[0] = 0;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].has && used < WORDS_BYTES) {
-            used += (size_t)snprintf(text + used, WORDS_BYTES - used, "%s%s", used == 0 ? "" : ", ", rows[i].word);
+            used += (size_t)snprintf(text + used, WORDS_BYTES - used, "%s%s", used == 0 ? "" : ", ",
+                                     rows[i].word);
         }
     }
     return text;
@@ -123,8 +124,8 @@ static bool say_account(void *context, const struct policy_reach *reach)
     } else if (reach->factor_adds) {
         command_say(command, " (a part of it only after \"mfa renew\")");
     }
-    command_say(command, "\n    ssh -J %s%s %s@%.*s\n", listing->jump, port, reach->account, (int)cursor_len(&host),
-                (const char *)host.at);
+    command_say(command, "\n    ssh -J %s%s %s@%.*s\n", listing->jump, port, reach->account,
+                (int)cursor_len(&host), (const char *)host.at);
     return !command->is_cut;
 }
 
@@ -134,9 +135,9 @@ void command_targets(struct command *command, const char *argument)
     (void)command_jump(command->connection, listing.jump);
     walk(&listing, say_account);
     if (listing.count == 0) {
-        command_say(command,
-                    argument[0] == 0 ? "There is nothing that you may reach from here; ask your operators.\n"
-                                     : "There is nothing of that name that you may reach from here.\n");
+        command_say(command, argument[0] == 0
+                                 ? "There is nothing that you may reach from here; ask your operators.\n"
+                                 : "There is nothing of that name that you may reach from here.\n");
     }
     command_finish(command, listing.count == 0 ? 1 : 0);
 }

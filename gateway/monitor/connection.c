@@ -291,7 +291,8 @@ static struct connection **free_place(struct monitor *monitor)
     return NULL;
 }
 
-/* How the engineer may call us: by the configured name, else by the address that was good enough to get here. */
+/* How the engineer may call us: by the configured name, else by the address that was good enough to get here.
+ */
 static void name_bastion(struct connection *connection, int client_fd)
 {
     struct sockaddr_storage own = {0};

@@ -11,7 +11,8 @@ static void read_code(const char *code, const char *sentence, char ret_code[stat
 {
     const char *begin = strrchr(sentence, '[');
     size_t len = begin == NULL ? 0 : strcspn(begin + 1, "]");
-    bool has_own = len > 2 && len < HISTORY_CODE_BYTES && strncmp(begin, "[D-", 3) == 0 && begin[len + 1] == ']';
+    bool has_own =
+        len > 2 && len < HISTORY_CODE_BYTES && strncmp(begin, "[D-", 3) == 0 && begin[len + 1] == ']';
     if (has_own) {
         (void)snprintf(ret_code, HISTORY_CODE_BYTES, "%.*s", (int)len, begin + 1);
     } else {

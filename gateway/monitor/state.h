@@ -305,7 +305,8 @@ MUST_CHECK enum err factor_begin(struct connection *connection, uint32_t ref);
 MUST_CHECK enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body);
 void factor_tick(struct connection *connection, uint64_t now_us);
 void factor_done(struct connection *connection);
-/** Ask for the factor for a command. @return ERR_STATE when a conversation is under way on this connection. */
+/** Ask for the factor for a command. @return ERR_STATE when a conversation is under way on this connection.
+ */
 MUST_CHECK enum err factor_renew(struct connection *connection, uint32_t ref);
 /** The command with this number has ended: what it asked and nobody answered is taken back. */
 void factor_abandon(struct connection *connection, uint32_t ref);

@@ -214,7 +214,8 @@ static MUST_CHECK enum err outer_client_close(struct outer *outer, struct cursor
     return outer->calls->closed(outer->owner, (unsigned)number);
 }
 
-/* Nothing can be asked of a direct-tcpip channel; OpenSSH tells "eow@openssh.com", without wanting a reply. */
+/* Nothing can be asked of a direct-tcpip channel; OpenSSH tells "eow@openssh.com", without wanting a reply.
+ */
 static MUST_CHECK enum err outer_request(struct outer *outer, struct cursor payload)
 {
     struct relay_request request;

@@ -2,7 +2,6 @@
  * for one, and changes nothing but line ends; whatever else a client may ask of a session is refused. */
 #include "outer_state.h"
 
-
 enum { TERM_MODES_BYTES = 1024, TERM_BYTES = 255, SIZES = 4 };
 
 MUST_CHECK enum err outer_open_session(struct outer *outer, const struct relay_open *open)

@@ -25,8 +25,8 @@ struct outer_channel {
 struct outer {
     const struct outer_calls *calls;
     void *owner;
-    const char *violation; /* a constant */
-    unsigned keepalives;   /* sent, unanswered */
+    const char *violation;     /* a constant */
+    unsigned keepalives;       /* sent, unanswered */
     bool has_no_more_sessions; /* the client has promised to open none */
     struct outer_channel channels[OUTER_CHANNELS_MAX];
 };

@@ -1,5 +1,5 @@
-/* Commands of the bastion itself (`ssh bastion help`): the words go to the monitor, its text comes back in pages
- * and is shown. Nothing is decided, looked up or run here. */
+/* Commands of the bastion itself (`ssh bastion help`): the words go to the monitor, its text comes back in
+ * pages and is shown. Nothing is decided, looked up or run here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

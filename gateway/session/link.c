@@ -118,7 +118,8 @@ enum err link_sign(struct session *session, uint8_t which, struct cursor hash, s
 
 static enum err handle_target(struct session *session, struct ipc_message *message)
 {
-    struct command *command = message->type == IPC_FACTOR_PROMPT ? command_of_ref(session, message->ref) : NULL;
+    struct command *command =
+        message->type == IPC_FACTOR_PROMPT ? command_of_ref(session, message->ref) : NULL;
     if (command != NULL) {
         return command_prompt(command, message->body);
     }

@@ -128,7 +128,7 @@ struct session {
     struct outer *outer; /* OWNED */
     struct loop_receive client_in;
     struct sender client_out;
-    struct access *accesses; /* OWNED list */
+    struct access *accesses;                      /* OWNED list */
     struct command *commands[OUTER_CHANNELS_MAX]; /* OWNED, by channel; NULL: none */
     unsigned command_count;                       /* that the monitor was asked */
     uint32_t next_ref;

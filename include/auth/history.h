@@ -1,6 +1,6 @@
 /* What a person was lately refused, and which accesses the person had, for `ssh bastion why` and `ssh bastion
- * sessions`. It lives in memory only, is bounded in every direction, and decides nothing: what must last is in
- * the events and in the evidence log. */
+ * sessions`. It lives in memory only, is bounded in every direction, and decides nothing: what must last is
+ * in the events and in the evidence log. */
 #ifndef AUTH_HISTORY_H
 #define AUTH_HISTORY_H
 
@@ -50,7 +50,8 @@ struct history {
 };
 
 void history_done(struct history *history);
-/** Remember one refusal, in the place of the oldest when there are many. @return ERR_MEMORY: it is not kept. */
+/** Remember one refusal, in the place of the oldest when there are many. @return ERR_MEMORY: it is not kept.
+ */
 MUST_CHECK enum err history_denied(struct history *history, const char *person,
                                    const struct history_denial *denial);
 MUST_CHECK enum err history_opened(struct history *history, const char *person,

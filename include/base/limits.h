@@ -3,18 +3,18 @@
 #define BASE_LIMITS_H
 
 enum {
-    LIMIT_PERSON_BYTES = 33,      /* a person's name and its NUL */
-    LIMIT_ACCOUNT_BYTES = 33,     /* a Unix account on a target and its NUL: useradd(8) allows 32 */
-    LIMIT_HOST_BYTES = 254,       /* RFC 1035 2.3.4 allows 253 visible bytes; and a NUL */
-    LIMIT_ADDRESS_BYTES = 64,     /* the longest text of an IPv6 address with zone, and a NUL */
-    LIMIT_SENTENCE_BYTES = 512,   /* one sentence for an engineer or operator, and a NUL */
-    LIMIT_SID_BYTES = 16,         /* a session id: random, so it says nothing and cannot be guessed */
-    LIMIT_KEY_BLOB_BYTES = 4096,  /* an RSA-16384 public key is 2,071 bytes, a certificate adds ~1 KiB */
-    LIMIT_SIGNATURE_BYTES = 2560, /* RSA-16384 is 2,048 bytes, plus names and security key fields */
-    LIMIT_AUTH_TRIES = 3,         /* failed proofs per connection */
-    LIMIT_AUTH_PROBES = 20,       /* unsigned key offers per connection: an agent may hold many keys */
-    LIMIT_COMMANDS_PER_CONNECTION = 4,        /* of the bastion itself, at once: people type one */
-    LIMIT_COMMAND_BYTES = 512,                /* `ssh bastion WORDS` */
+    LIMIT_PERSON_BYTES = 33,           /* a person's name and its NUL */
+    LIMIT_ACCOUNT_BYTES = 33,          /* a Unix account on a target and its NUL: useradd(8) allows 32 */
+    LIMIT_HOST_BYTES = 254,            /* RFC 1035 2.3.4 allows 253 visible bytes; and a NUL */
+    LIMIT_ADDRESS_BYTES = 64,          /* the longest text of an IPv6 address with zone, and a NUL */
+    LIMIT_SENTENCE_BYTES = 512,        /* one sentence for an engineer or operator, and a NUL */
+    LIMIT_SID_BYTES = 16,              /* a session id: random, so it says nothing and cannot be guessed */
+    LIMIT_KEY_BLOB_BYTES = 4096,       /* an RSA-16384 public key is 2,071 bytes, a certificate adds ~1 KiB */
+    LIMIT_SIGNATURE_BYTES = 2560,      /* RSA-16384 is 2,048 bytes, plus names and security key fields */
+    LIMIT_AUTH_TRIES = 3,              /* failed proofs per connection */
+    LIMIT_AUTH_PROBES = 20,            /* unsigned key offers per connection: an agent may hold many keys */
+    LIMIT_COMMANDS_PER_CONNECTION = 4, /* of the bastion itself, at once: people type one */
+    LIMIT_COMMAND_BYTES = 512,         /* `ssh bastion WORDS` */
     LIMIT_ACCESSES_PER_CONNECTION = 16,       /* targets open at once on one connection */
     LIMIT_CHANNELS_PER_ACCESS = 16,           /* RFC 4254 channels open at once towards one target */
     LIMIT_PACKET_PAYLOAD_BYTES = 65536 + 512, /* the largest SSH packet payload that we accept or make */

@@ -1,6 +1,6 @@
 /* The channel table of the outer connection: the engineer's client asks for targets (`ssh -J`, `ssh -L`) and
- * for commands of the bastion itself (`ssh bastion help`), we are the server. Packets come in as values, events and packets go out through calls; no I/O, no clock, no
- * memory after outer_new().
+ * for commands of the bastion itself (`ssh bastion help`), we are the server. Packets come in as values,
+ * events and packets go out through calls; no I/O, no clock, no memory after outer_new().
  *
  * Windows are ours: the client may send OUTER_WINDOW_BYTES on a channel, and gets more only for bytes that
  * the owner said it has consumed. So a slow target costs one window per channel, and never more. */
@@ -32,7 +32,8 @@ struct outer_open {
 /** A command of the bastion itself, on a channel that is open already. There is no shell behind it. */
 struct outer_command {
     unsigned channel;
-    struct cursor words; /* as sent, at most OUTER_COMMAND_BYTES; empty for a shell request; valid in the call */
+    struct cursor
+        words; /* as sent, at most OUTER_COMMAND_BYTES; empty for a shell request; valid in the call */
     bool has_terminal;
 };
 
@@ -43,8 +44,8 @@ struct outer_calls {
     enum err (*send)(void *owner, uint8_t type, struct cursor head, struct cursor body);
     /** Answer with outer_confirm() or outer_refuse(), now or later. */
     enum err (*opened)(void *owner, const struct outer_open *open);
-    /** Answer with outer_send(), outer_send_error() and then outer_exit(), now or later. `data`, `eof` and `closed`
-     *  may be called for its channel even before. */
+    /** Answer with outer_send(), outer_send_error() and then outer_exit(), now or later. `data`, `eof` and
+     * `closed` may be called for its channel even before. */
     enum err (*command)(void *owner, const struct outer_command *command);
     /** Never empty. Say outer_consumed() once the bytes need no memory any more. */
     enum err (*data)(void *owner, unsigned channel, struct cursor bytes);

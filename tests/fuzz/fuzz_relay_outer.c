@@ -143,8 +143,8 @@ static void act(struct owner *owner, uint8_t what, uint16_t len_bytes)
         assert(taken <= len_bytes);
         break;
     default:
-        err = len_bytes % 2 == 0 ? outer_exit(owner->outer, channel, len_bytes)
-                                 : outer_keepalive(owner->outer);
+        err =
+            len_bytes % 2 == 0 ? outer_exit(owner->outer, channel, len_bytes) : outer_keepalive(owner->outer);
         break;
     }
     assert(err == ERR_NONE || err == ERR_STATE);
