@@ -11,6 +11,7 @@ struct reaching {
     struct policy_request request;
     const struct policy_factor *factor;
     char host[LIMIT_HOST_BYTES];
+    char account[LIMIT_ACCOUNT_BYTES];
     struct policy_decision now, fresh;
 };
 
@@ -21,7 +22,9 @@ static void name_host(struct reaching *reaching, const struct target *target)
     size_t len = cursor_len(&pattern);
     (void)snprintf(reaching->host, sizeof reaching->host, "%.*s", (int)len, (const char *)pattern.at);
     for (char *at = reaching->host; *at != 0; at++) {
-        *at = *at == '*' ? 'x' : *at;
+        if (*at == '*') {
+            *at = 'x';
+        }
     }
     reaching->request.host = reaching->host;
     reaching->request.port = target->port;
@@ -69,10 +72,9 @@ static bool tell_accounts(struct reaching *reaching, const struct target *target
         return tell(reaching, target, "", each, context);
     }
     for (size_t i = 0; i < target->account_count; i++) {
-        char account[LIMIT_ACCOUNT_BYTES];
-        (void)snprintf(account, sizeof account, "%.*s", (int)cursor_len(&target->accounts[i]),
-                       (const char *)target->accounts[i].at);
-        if (!tell(reaching, target, account, each, context)) {
+        (void)snprintf(reaching->account, sizeof reaching->account, "%.*s",
+                       (int)cursor_len(&target->accounts[i]), (const char *)target->accounts[i].at);
+        if (!tell(reaching, target, reaching->account, each, context)) {
             return false;
         }
     }

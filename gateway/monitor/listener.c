@@ -34,11 +34,13 @@ static socklen_t address_of(const struct config_listen *listen_on, struct sockad
 void listener_address_text(const struct sockaddr_storage *address, char text[static LIMIT_ADDRESS_BYTES],
                            uint16_t *ret_port)
 {
-    const struct sockaddr_in *in4 = (const void *)address;
-    const struct sockaddr_in6 *in6 = (const void *)address;
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+    memcpy(&in4, address, sizeof in4);
+    memcpy(&in6, address, sizeof in6);
     int family = address->ss_family;
-    const void *bytes = family == AF_INET ? (const void *)&in4->sin_addr : &in6->sin6_addr;
-    *ret_port = ntohs(family == AF_INET ? in4->sin_port : in6->sin6_port);
+    const void *bytes = family == AF_INET ? (const void *)&in4.sin_addr : &in6.sin6_addr;
+    *ret_port = ntohs(family == AF_INET ? in4.sin_port : in6.sin6_port);
     if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes)) {
         family = AF_INET;
         bytes = (const uint8_t *)bytes + 12;

@@ -55,6 +55,7 @@ static void config_example_is_the_defaults(void **state)
         {example.keys.inner, least.keys.inner},
         {example.keys.user_ca, least.keys.user_ca},
         {example.keys.log, least.keys.log},
+        {example.public_name, least.public_name},
         {example.pam.service, least.pam.service},
         {example.pam.confdir, least.pam.confdir},
     };
@@ -124,6 +125,8 @@ static void config_mistakes_are_told_with_their_place(void **state)
         {"source_address: 10.0.0.0/8\n",
          "b.yaml:1:17: \"source_address\" must be auto, none or one numeric address"},
         {"min_free: 0\n", "b.yaml:1:11: \"min_free\" must be a size from 1048576 to"},
+        {"public_name: bastion.example.com:22x/\n", "b.yaml:1:14: \"public_name\" must be a host name"},
+        {"public_name: [x]\n", "b.yaml:1:14: \"public_name\" must be a host name"},
         {"pam: { service: ../x }\n", "b.yaml:1:17: \"service\" must be the name of a PAM service"},
         {"pam: { service: [x] }\n", "b.yaml:1:17: \"service\" must be the name of a PAM service"},
         {"keys: { hsot: /x }\n", "b.yaml:1:9: \"keys\" has no key \"hsot\"; did you mean \"host\"?"},
