@@ -13,6 +13,7 @@ static const struct {
     {"remote_forward", CAN_REMOTE_FORWARD},
     {"agent", CAN_AGENT},
     {"x11", CAN_X11},
+    {"connect", CAN_CONNECT},
     {"all", CAN_ALL},
 };
 
@@ -56,10 +57,11 @@ unsigned can_bits(const struct can *can)
     bits |= can->shell ? CAN_SHELL : 0U;
     bits |= can->exec != GRANT_EXEC_NONE ? CAN_EXEC : 0U;
     bits |= can->sftp != GRANT_SFTP_NONE ? CAN_SFTP : 0U;
-    bits |= can->forward ? CAN_FORWARD : 0U;
-    bits |= can->remote_forward ? CAN_REMOTE_FORWARD : 0U;
+    bits |= can->forward != GRANT_FORWARD_NONE ? CAN_FORWARD : 0U;
+    bits |= can->remote_forward != GRANT_FORWARD_NONE ? CAN_REMOTE_FORWARD : 0U;
     bits |= can->agent ? CAN_AGENT : 0U;
     bits |= can->x11 ? CAN_X11 : 0U;
+    bits |= can->connect ? CAN_CONNECT : 0U;
     return bits;
 }
 
@@ -111,6 +113,9 @@ static bool lists(const struct cursor *texts, size_t count, struct cursor text)
 
 bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account)
 {
+    if (target->kind == POLICY_TARGET_TCP) {
+        return cursor_len(&account) == 0;
+    }
     if (cursor_len(&account) > 0) {
         return lists(rule->accounts, rule->account_count, account) &&
                lists(target->accounts, target->account_count, account);
@@ -148,6 +153,14 @@ bool rule_allows_action(const struct rule *rule, unsigned denied, enum policy_ac
     if (action == POLICY_SFTP_WRITE) {
         return rule->can.sftp == GRANT_SFTP_WRITE;
     }
-    bool is_listed = action == POLICY_EXEC && rule->can.exec == GRANT_EXEC_LISTED;
-    return !is_listed || grant_check_listed(rule->can.patterns, command) == NULL;
+    if (action == POLICY_EXEC) {
+        return rule->can.exec != GRANT_EXEC_LISTED || grant_check_listed(rule->can.patterns, command) == NULL;
+    }
+    if (cursor_len(&command) == 0 || (action != POLICY_FORWARD && action != POLICY_REMOTE_FORWARD)) {
+        return true;
+    }
+    bool is_forward = action == POLICY_FORWARD;
+    bool is_listed = (is_forward ? rule->can.forward : rule->can.remote_forward) == GRANT_FORWARD_LISTED;
+    return !is_listed ||
+           grant_lists_place(rule->can.places, is_forward ? PLACE_FORWARD : PLACE_REMOTE_FORWARD, command);
 }

@@ -18,7 +18,7 @@ struct question {
     uint32_t target_number;
     struct network from; /* family 0 lies in no network */
     struct cursor account;
-    unsigned denied; /* by `never` */
+    unsigned denied; /* by `never`, and what the target's kind does not know */
 };
 
 /* The rule that came nearest, and the clause that it fails. */
@@ -133,6 +133,16 @@ static void add_rule_name(struct policy_grant *grant, const char *id)
     }
 }
 
+static void add_forward(struct policy_grant *grant, enum place_use use, const struct can *can,
+                        enum grant_forward *forward)
+{
+    enum grant_forward given = use == PLACE_FORWARD ? can->forward : can->remote_forward;
+    *forward = given > *forward ? given : *forward;
+    /* What does not fit is not allowed; loading has warned. */
+    enum err err = grant_add_places(grant, use, can->places);
+    (void)err;
+}
+
 /* What rules allow adds up; of limits the strictest counts, of recording the most. */
 static void add_to_grant(struct policy_grant *grant, const struct policy *policy, const struct rule *rule,
                          unsigned bits)
@@ -140,8 +150,13 @@ static void add_to_grant(struct policy_grant *grant, const struct policy *policy
     grant->shell = grant->shell || (bits & CAN_SHELL) != 0;
     grant->agent = grant->agent || (bits & CAN_AGENT) != 0;
     grant->x11 = grant->x11 || (bits & CAN_X11) != 0;
-    grant->forward = grant->forward || (bits & CAN_FORWARD) != 0;
-    grant->remote_forward = grant->remote_forward || (bits & CAN_REMOTE_FORWARD) != 0;
+    grant->connect = grant->connect || (bits & CAN_CONNECT) != 0;
+    if ((bits & CAN_FORWARD) != 0) {
+        add_forward(grant, PLACE_FORWARD, &rule->can, &grant->forward);
+    }
+    if ((bits & CAN_REMOTE_FORWARD) != 0) {
+        add_forward(grant, PLACE_REMOTE_FORWARD, &rule->can, &grant->remote_forward);
+    }
     if ((bits & CAN_SFTP) != 0 && rule->can.sftp > grant->sftp) {
         grant->sftp = rule->can.sftp;
     }
@@ -166,8 +181,14 @@ static void add_to_grant(struct policy_grant *grant, const struct policy *policy
 
 static unsigned grant_bits(const struct policy_grant *grant)
 {
-    struct can can = {grant->shell,          grant->agent, grant->x11,  grant->forward,
-                      grant->remote_forward, grant->exec,  grant->sftp, {NULL, NULL}};
+    struct can can = {.shell = grant->shell,
+                      .agent = grant->agent,
+                      .x11 = grant->x11,
+                      .connect = grant->connect,
+                      .forward = grant->forward,
+                      .remote_forward = grant->remote_forward,
+                      .exec = grant->exec,
+                      .sftp = grant->sftp};
     return can_bits(&can);
 }
 
@@ -178,7 +199,9 @@ static bool adds_to_grant(const struct policy_grant *grant, const struct rule *r
     bool has_new_bits = (bits & ~grant_bits(grant)) != 0;
     bool has_more_exec = (bits & CAN_EXEC) != 0 && grant->exec != GRANT_EXEC_ANY;
     bool has_more_sftp = (bits & CAN_SFTP) != 0 && rule->can.sftp > grant->sftp;
-    return has_new_bits || has_more_exec || has_more_sftp;
+    bool has_more_places = ((bits & CAN_FORWARD) != 0 && grant->forward != GRANT_FORWARD_ANY) ||
+                           ((bits & CAN_REMOTE_FORWARD) != 0 && grant->remote_forward != GRANT_FORWARD_ANY);
+    return has_new_bits || has_more_exec || has_more_sftp || has_more_places;
 }
 
 /* @return whether some rule allows what was asked; fills the grant with all that the rules give. */
@@ -253,6 +276,8 @@ static void deny_by_can(const struct question *question, const struct rule *rule
     const char *reason = NULL;
     if (request->action == POLICY_EXEC && rule->can.exec == GRANT_EXEC_LISTED) {
         reason = grant_check_listed(rule->can.patterns, request->command);
+    } else if (given != 0 && request->action != POLICY_SFTP_WRITE && cursor_len(&request->command) > 0) {
+        reason = "the place is not in its list";
     }
     deny(ret, "CAN", rule->id, "rule %s does not allow %s on %s%s%s", rule->id,
          policy_action_text(request->action), question->target->name, reason == NULL ? "" : ": ",
@@ -325,6 +350,7 @@ void policy_decide(const struct policy *policy, const struct policy_request *req
                                 .target = &policy->targets[target],
                                 .target_number = target,
                                 .account = cursor_of_text(request->account)};
+    question.denied = ~can_bits_of_kind(question.target->kind);
     if (network_address(cursor_of_text(request->from), &question.from) != ERR_NONE) {
         question.from = (struct network){0};
     }

@@ -124,6 +124,7 @@ static void say_can(const struct case_file *file, const struct rule *rule, struc
 {
     const char *action = policy_action_text(file->request->action);
     unsigned asked = can_bits(&rule->can) & can_bits_of(file->request->action);
+    asked &= file->target == NULL ? CAN_ALL : can_bits_of_kind(file->target->kind);
     if (asked == 0) {
         say(finding, "it does not allow %s", action);
     } else if ((asked & ~file->denied) == 0) {
@@ -131,6 +132,8 @@ static void say_can(const struct case_file *file, const struct rule *rule, struc
     } else if (file->request->action == POLICY_EXEC) {
         say(finding, "it does not allow this command: %s",
             grant_check_listed(rule->can.patterns, file->request->command));
+    } else if (file->request->action != POLICY_SFTP_WRITE) {
+        say(finding, "it does not allow %s to this place: it is not in its list", action);
     } else {
         say(finding, "it allows sftp for reading only");
     }

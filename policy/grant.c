@@ -6,7 +6,8 @@
 bool grant_is_empty(const struct policy_grant *grant)
 {
     return !grant->shell && grant->exec == GRANT_EXEC_NONE && grant->sftp == GRANT_SFTP_NONE &&
-           !grant->agent && !grant->x11 && !grant->forward && !grant->remote_forward;
+           !grant->agent && !grant->x11 && !grant->connect && grant->forward == GRANT_FORWARD_NONE &&
+           grant->remote_forward == GRANT_FORWARD_NONE;
 }
 
 void grant_write(struct writer *out, const struct policy_grant *grant)
@@ -16,8 +17,9 @@ void grant_write(struct writer *out, const struct policy_grant *grant)
     writer_u8(out, (uint8_t)grant->sftp);
     writer_bool(out, grant->agent);
     writer_bool(out, grant->x11);
-    writer_bool(out, grant->forward);
-    writer_bool(out, grant->remote_forward);
+    writer_bool(out, grant->connect);
+    writer_u8(out, (uint8_t)grant->forward);
+    writer_u8(out, (uint8_t)grant->remote_forward);
     writer_bool(out, grant->record_input);
     writer_u64be(out, grant->exec_record_cap_bytes);
     writer_u32be(out, grant->session_limit_s);
@@ -25,6 +27,7 @@ void grant_write(struct writer *out, const struct policy_grant *grant)
     writer_u16be(out, grant->channels);
     writer_text(out, grant->rule);
     writer_string(out, cursor_of(grant->patterns, grant->patterns_len_bytes));
+    writer_string(out, cursor_of(grant->places, grant->places_len_bytes));
 }
 
 /* A flag of our own protocol is 0 or 1; anything else is damage. */
@@ -85,10 +88,41 @@ static MUST_CHECK enum err read_patterns(struct cursor *in, struct policy_grant 
     return ERR_NONE;
 }
 
+/* One place from the front of `in`. */
+static MUST_CHECK enum err read_place(struct cursor *in, enum place_use *ret_use, struct cursor *ret_place)
+{
+    uint8_t use = 0;
+    TRY(read_choice(in, PLACE_USES - 1, &use));
+    TRY(cursor_string(in, PLACE_BYTES, ret_place));
+    *ret_use = (enum place_use)use;
+    return use != 0 && place_check(*ret_place) == NULL ? ERR_NONE : ERR_MALFORMED;
+}
+
+static MUST_CHECK enum err read_places(struct cursor *in, struct policy_grant *grant)
+{
+    struct cursor block;
+    TRY(cursor_string(in, GRANT_PLACES_BYTES, &block));
+    size_t len = cursor_len(&block);
+    if (len > 0) {
+        memcpy(grant->places, block.at, len);
+    }
+    grant->places_len_bytes = (uint16_t)len;
+    while (cursor_len(&block) > 0) {
+        enum place_use use = PLACE_FORWARD;
+        struct cursor place;
+        if (read_place(&block, &use, &place) != ERR_NONE) {
+            return ERR_MALFORMED; /* as for patterns: the block is whole */
+        }
+    }
+    return ERR_NONE;
+}
+
 static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *grant)
 {
     uint8_t exec = 0;
     uint8_t sftp = 0;
+    uint8_t forward = 0;
+    uint8_t remote_forward = 0;
     TRY(read_flag(in, &grant->shell));
     TRY(read_choice(in, GRANT_EXEC_ANY, &exec));
     TRY(read_choice(in, GRANT_SFTP_WRITE, &sftp));
@@ -96,15 +130,19 @@ static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *g
     grant->sftp = (enum grant_sftp)sftp;
     TRY(read_flag(in, &grant->agent));
     TRY(read_flag(in, &grant->x11));
-    TRY(read_flag(in, &grant->forward));
-    TRY(read_flag(in, &grant->remote_forward));
+    TRY(read_flag(in, &grant->connect));
+    TRY(read_choice(in, GRANT_FORWARD_ANY, &forward));
+    TRY(read_choice(in, GRANT_FORWARD_ANY, &remote_forward));
+    grant->forward = (enum grant_forward)forward;
+    grant->remote_forward = (enum grant_forward)remote_forward;
     TRY(read_flag(in, &grant->record_input));
     TRY(cursor_u64be(in, &grant->exec_record_cap_bytes));
     TRY(cursor_u32be(in, &grant->session_limit_s));
     TRY(cursor_u32be(in, &grant->idle_limit_s));
     TRY(cursor_u16be(in, &grant->channels));
     TRY(cursor_text(in, grant->rule, sizeof grant->rule));
-    return read_patterns(in, grant);
+    TRY(read_patterns(in, grant));
+    return read_places(in, grant);
 }
 
 enum err grant_read(struct cursor *in, struct policy_grant *ret)
@@ -317,4 +355,103 @@ bool grant_allows_exec(const struct policy_grant *grant, struct cursor command, 
         *ret_reason = problem;
     }
     return problem == NULL;
+}
+
+/* Places of forwards */
+
+static bool has_place(struct cursor places, enum place_use use, struct cursor place)
+{
+    enum place_use old_use = PLACE_FORWARD;
+    struct cursor old;
+    while (cursor_len(&places) > 0 && read_place(&places, &old_use, &old) == ERR_NONE) {
+        if (old_use == use && cursor_equal(old, place)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err grant_add_place(struct policy_grant *grant, enum place_use use, struct cursor place)
+{
+    if (has_place(cursor_of(grant->places, grant->places_len_bytes), use, place)) {
+        return ERR_NONE;
+    }
+    struct writer out =
+        writer_of(grant->places + grant->places_len_bytes, sizeof grant->places - grant->places_len_bytes);
+    writer_u8(&out, (uint8_t)use);
+    writer_string(&out, place);
+    struct cursor added;
+    TRY(writer_done(&out, &added));
+    grant->places_len_bytes = (uint16_t)(grant->places_len_bytes + cursor_len(&added));
+    return ERR_NONE;
+}
+
+enum err grant_add_places(struct policy_grant *grant, enum place_use use, struct cursor places)
+{
+    enum err err = ERR_NONE;
+    while (cursor_len(&places) > 0) {
+        enum place_use place_use = PLACE_FORWARD;
+        struct cursor place;
+        TRY(read_place(&places, &place_use, &place));
+        if (place_use == use && grant_add_place(grant, use, place) != ERR_NONE) {
+            err = ERR_TOO_LARGE; /* a later, shorter one may still fit */
+        }
+    }
+    return err;
+}
+
+static enum grant_forward forward_of(const struct policy_grant *grant, enum place_use use)
+{
+    return use == PLACE_FORWARD ? grant->forward : grant->remote_forward;
+}
+
+/* @param path  NULL: an address is asked for */
+static bool lists(struct cursor places, enum place_use use, struct cursor host, uint32_t port,
+                  const struct cursor *path)
+{
+    enum place_use place_use = PLACE_FORWARD;
+    struct cursor place;
+    while (cursor_len(&places) > 0 && read_place(&places, &place_use, &place) == ERR_NONE) {
+        bool covers =
+            path != NULL ? place_covers_socket(place, *path) : place_covers_address(place, host, port);
+        if (place_use == use && covers) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool grant_allows_address(const struct policy_grant *grant, enum place_use use, struct cursor host,
+                          uint32_t port)
+{
+    enum grant_forward forward = forward_of(grant, use);
+    if (forward == GRANT_FORWARD_NONE || !place_is_address(use, host, port)) {
+        return false;
+    }
+    return forward == GRANT_FORWARD_ANY ||
+           lists(cursor_of(grant->places, grant->places_len_bytes), use, host, port, NULL);
+}
+
+bool grant_allows_socket(const struct policy_grant *grant, enum place_use use, struct cursor path)
+{
+    enum grant_forward forward = forward_of(grant, use);
+    if (forward == GRANT_FORWARD_NONE || !place_is_socket(path)) {
+        return false;
+    }
+    return forward == GRANT_FORWARD_ANY ||
+           lists(cursor_of(grant->places, grant->places_len_bytes), use, path, 0, &path);
+}
+
+bool grant_lists_place(struct cursor places, enum place_use use, struct cursor asked)
+{
+    static const char SOCKET[] = "unix:";
+    size_t lead = sizeof SOCKET - 1;
+    if (cursor_len(&asked) > lead && memcmp(asked.at, SOCKET, lead) == 0) {
+        struct cursor path = {asked.at + lead, asked.end};
+        return place_is_socket(path) && lists(places, use, path, 0, &path);
+    }
+    struct cursor host;
+    uint16_t port = 0;
+    return place_split(asked, &host, &port) && place_is_address(use, host, port) &&
+           lists(places, use, host, port, NULL);
 }

@@ -102,9 +102,11 @@ static const char *read_line(struct cursor text, struct policy_line *line)
     }
     const char *problem = read_host(host, line);
     problem = problem == NULL ? read_account(text, line) : problem;
-    if (problem == NULL && (line->action == POLICY_EXEC) != (cursor_len(&line->command) > 0)) {
-        problem =
-            line->action == POLICY_EXEC ? "exec needs a command behind \": \"" : "only exec has a command";
+    bool may_have_place = line->action == POLICY_FORWARD || line->action == POLICY_REMOTE_FORWARD;
+    if (problem == NULL && !may_have_place &&
+        (line->action == POLICY_EXEC) != (cursor_len(&line->command) > 0)) {
+        problem = line->action == POLICY_EXEC ? "exec needs a command behind \": \""
+                                              : "only exec and forwards have something behind \": \"";
     }
     return problem;
 }

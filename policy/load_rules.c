@@ -102,16 +102,58 @@ static void read_sftp(void *context, const struct yaml_node *value, void *into)
     }
 }
 
+/* Both uses share the bytes of one rule: what is there is copied, and the new places come behind it. */
+static void read_places(struct loader *loader, const struct yaml_node *value, enum place_use use,
+                        struct can *can, enum grant_forward *forward)
+{
+    struct policy_grant places = {0};
+    size_t old_len = cursor_len(&can->places);
+    if (old_len > 0) {
+        memcpy(places.places, can->places.at, old_len);
+        places.places_len_bytes = (uint16_t)old_len;
+    }
+    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
+        const char *problem = place_check(item->text);
+        if (problem != NULL) {
+            LOADER_ERROR(loader, item, "\"%.64s\" cannot be a place of \"%.64s\": %s", NODE_TEXT(item),
+                         NODE_TEXT(value->key), problem);
+        } else if (grant_add_place(&places, use, item->text) != ERR_NONE) {
+            LOADER_ERROR(loader, item, "the places of a rule can have %d bytes in all", GRANT_PLACES_BYTES);
+        }
+    }
+    uint8_t *copy = loader_alloc(loader, places.places_len_bytes, 1);
+    if (copy != NULL && places.places_len_bytes > 0) {
+        memcpy(copy, places.places, places.places_len_bytes);
+        can->places = cursor_of(copy, places.places_len_bytes);
+        *forward = GRANT_FORWARD_LISTED;
+    }
+}
+
+static void read_any_forward(struct loader *loader, const struct yaml_node *value, enum place_use use,
+                             struct can *can)
+{
+    enum { PLACES_MAX = 256 };
+    enum grant_forward *forward = use == PLACE_FORWARD ? &can->forward : &can->remote_forward;
+    bool flag = false;
+    if (yaml_is_bool(value, &flag)) {
+        *forward = flag ? GRANT_FORWARD_ANY : GRANT_FORWARD_NONE;
+    } else if (value->kind != YAML_LIST) {
+        LOADER_ERROR(loader, value,
+                     "\"%.64s\" must be true, false or a list of places such as \"localhost:9090\"",
+                     NODE_TEXT(value->key));
+    } else if (loader_is_text_list(loader, value, PLACES_MAX)) {
+        read_places(loader, value, use, can, forward);
+    }
+}
+
 static void read_forward(void *context, const struct yaml_node *value, void *into)
 {
-    struct loader *loader = context;
-    bool *flag = into;
-    if (value->kind == YAML_LIST) {
-        LOADER_ERROR(loader, value, "a list of places in \"%.64s\" is not supported by this version",
-                     NODE_TEXT(value->key));
-    } else if (!yaml_is_bool(value, flag)) {
-        LOADER_ERROR(loader, value, "\"%.64s\" must be true or false", NODE_TEXT(value->key));
-    }
+    read_any_forward(context, value, PLACE_FORWARD, into);
+}
+
+static void read_remote_forward(void *context, const struct yaml_node *value, void *into)
+{
+    read_any_forward(context, value, PLACE_REMOTE_FORWARD, into);
 }
 
 static void read_can(void *context, const struct yaml_node *value, void *into)
@@ -120,8 +162,9 @@ static void read_can(void *context, const struct yaml_node *value, void *into)
         {.name = "shell", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, shell)},
         {.name = "exec", .read = read_exec},
         {.name = "sftp", .offset = offsetof(struct can, sftp), .read = read_sftp},
-        {.name = "forward", .offset = offsetof(struct can, forward), .read = read_forward},
-        {.name = "remote_forward", .offset = offsetof(struct can, remote_forward), .read = read_forward},
+        {.name = "forward", .read = read_forward},
+        {.name = "remote_forward", .read = read_remote_forward},
+        {.name = "connect", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, connect)},
         {.name = "agent", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, agent)},
         {.name = "x11", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, x11)},
         {.name = "db", .type = YAML_FIELD_UNSUPPORTED},
@@ -214,8 +257,52 @@ static bool is_login_of_some_target(const struct policy *policy, const struct ru
     return false;
 }
 
+/* The kinds of the targets of a rule, as bits 1 << kind. */
+static unsigned kinds_of(const struct policy *policy, const struct rule *rule)
+{
+    unsigned kinds = 0;
+    for (uint32_t target = 0; target < policy->target_count; target++) {
+        for (size_t i = 0; i < rule->target_count; i++) {
+            if (selector_covers(&rule->targets[i], policy, target)) {
+                kinds |= 1U << policy->targets[target].kind;
+            }
+        }
+    }
+    return kinds;
+}
+
+/* A right that means nothing on any target of the rule is a mistake, not a wish. */
+static void check_kinds(struct loader *loader, const struct yaml_node *node, const struct rule *rule)
+{
+    unsigned kinds = kinds_of(loader->policy, rule);
+    bool has_ssh = (kinds & 1U << POLICY_TARGET_SSH) != 0;
+    bool has_tcp = (kinds & 1U << POLICY_TARGET_TCP) != 0;
+    unsigned bits = can_bits(&rule->can);
+    if (kinds == 0) {
+        return; /* told already */
+    }
+    if (has_ssh && rule->account_count == 0 && yaml_map_find(node, "as") == NULL) {
+        LOADER_ERROR(loader, node, "a rule needs the key \"as\"");
+    }
+    if (!has_tcp && (bits & CAN_CONNECT) != 0) {
+        LOADER_ERROR(loader, node, "rule \"%s\" has \"connect\", but no target of kind tcp", rule->id);
+    }
+    if (!has_ssh && (bits & ~(unsigned)CAN_CONNECT) != 0) {
+        LOADER_ERROR(loader, node, "rule \"%s\" is for targets of kind tcp: only \"connect\" can be allowed",
+                     rule->id);
+    }
+    if (has_tcp && !has_ssh && rule->account_count > 0) {
+        LOADER_ERROR(loader, node,
+                     "rule \"%s\" is for targets of kind tcp, which know no accounts: remove \"as\"",
+                     rule->id);
+    }
+}
+
 static void check_accounts(struct loader *loader, const struct yaml_node *node, const struct rule *rule)
 {
+    if ((kinds_of(loader->policy, rule) & 1U << POLICY_TARGET_SSH) == 0) {
+        return;
+    }
     const struct yaml_node *list = yaml_map_find(node, "as");
     for (size_t i = 0; rule->target_count > 0 && i < rule->account_count; i++) {
         if (!is_login_of_some_target(loader->policy, rule, rule->accounts[i])) {
@@ -239,7 +326,7 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
         {.name = "id", .is_required = true, .offset = offsetof(struct rule, id), .read = read_rule_id},
         {.name = "who", .is_required = true, .read = read_rule_who},
         {.name = "to", .is_required = true, .read = read_rule_to},
-        {.name = "as", .is_required = true, .read = read_rule_as},
+        {.name = "as", .read = read_rule_as},
         {.name = "can", .is_required = true, .read = read_can},
         {.name = "when", .read = read_when},
         {.name = "record", .offset = offsetof(struct rule, record), .read = read_record},
@@ -250,6 +337,7 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
     bool is_good =
         yaml_map_read(loader->report, node, "a rule", FIELDS, sizeof FIELDS / sizeof FIELDS[0], loader, rule);
     if (is_good) {
+        check_kinds(loader, node, rule);
         check_accounts(loader, node, rule);
         check_machines(loader, node, rule);
     }
@@ -321,7 +409,8 @@ static void read_denied(struct loader *loader, const struct yaml_node *item, uns
     }
     const char *near = yaml_suggestion_text(&suggestion);
     LOADER_ERROR(loader, item, "\"%.64s\" is nothing that can be denied%s", NODE_TEXT(item),
-                 *near != 0 ? near : "; shell, exec, sftp, forward, remote_forward, agent, x11 or all can");
+                 *near != 0 ? near
+                            : "; shell, exec, sftp, forward, remote_forward, agent, x11, connect or all can");
 }
 
 static void read_deny(void *context, const struct yaml_node *value, void *into)

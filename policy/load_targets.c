@@ -15,7 +15,11 @@ enum {
 static void read_kind(void *context, const struct yaml_node *value, void *into)
 {
     struct loader *loader = context;
-    static const char *const LATER[] = {"postgres", "mysql", "tcp", "internal"};
+    static const char *const LATER[] = {"postgres", "mysql", "internal"};
+    if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "tcp")) {
+        *(enum policy_target_kind *)into = POLICY_TARGET_TCP;
+        return;
+    }
     if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "ssh")) {
         *(enum policy_target_kind *)into = POLICY_TARGET_SSH;
         return;
@@ -26,7 +30,7 @@ static void read_kind(void *context, const struct yaml_node *value, void *into)
             return;
         }
     }
-    LOADER_ERROR(loader, value, "\"kind\" must be ssh");
+    LOADER_ERROR(loader, value, "\"kind\" must be ssh or tcp");
 }
 
 static void read_hosts(void *context, const struct yaml_node *value, void *into)
@@ -166,13 +170,33 @@ static void read_target(struct loader *loader, const struct yaml_node *value, st
         {.name = "login", .type = YAML_FIELD_UNSUPPORTED},
         {.name = "service", .type = YAML_FIELD_UNSUPPORTED},
     };
+    /* A byte stream: nobody logs in, so there are no accounts and no keys of hosts. */
+    static const struct yaml_field TCP_FIELDS[] = {
+        {.name = "kind", .is_required = true, .offset = offsetof(struct target, kind), .read = read_kind},
+        {.name = "hosts", .is_required = true, .read = read_hosts},
+        {.name = "addresses", .is_required = true, .read = read_addresses},
+        {.name = "port",
+         .is_required = true,
+         .type = YAML_FIELD_U16,
+         .offset = offsetof(struct target, port),
+         .min = 1,
+         .max = PORT_MAX},
+        {.name = "labels", .read = read_labels},
+        {.name = "upstream_tls", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "client_tls", .type = YAML_FIELD_UNSUPPORTED},
+    };
     *target = (struct target){.name = loader_text(loader, value->key),
                               .line = value->key->line,
                               .column = value->key->column,
+                              .kind = POLICY_TARGET_SSH,
                               .port = DEFAULT_SSH_PORT};
     const struct yaml_node *kind = value->kind == YAML_MAP ? yaml_map_find(value, "kind") : NULL;
     bool is_ssh = kind == NULL || (kind->kind == YAML_TEXT && cursor_equal_text(kind->text, "ssh"));
-    if (is_ssh) {
+    bool is_tcp = kind != NULL && kind->kind == YAML_TEXT && cursor_equal_text(kind->text, "tcp");
+    if (is_tcp) {
+        (void)yaml_map_read(loader->report, value, "a target of kind tcp", TCP_FIELDS,
+                            sizeof TCP_FIELDS / sizeof TCP_FIELDS[0], loader, target);
+    } else if (is_ssh) {
         (void)yaml_map_read(loader->report, value, "a target", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
                             loader, target);
     } else {

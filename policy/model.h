@@ -28,10 +28,16 @@ enum can_bit {
     CAN_REMOTE_FORWARD = 16,
     CAN_AGENT = 32,
     CAN_X11 = 64,
-    CAN_ALL = 127,
+    CAN_CONNECT = 128, /* of targets of kind tcp; all others are of kind ssh */
+    CAN_ALL = 255,
 };
 /** The bits that an action needs one of. */
 unsigned can_bits_of(enum policy_action action);
+/** The bits that mean something on a target of this kind. */
+static inline unsigned can_bits_of_kind(enum policy_target_kind kind)
+{
+    return kind == POLICY_TARGET_TCP ? CAN_CONNECT : CAN_ALL & ~(unsigned)CAN_CONNECT;
+}
 /** "agent" for CAN_AGENT, ...; NULL past the last. */
 const char *can_name(size_t index, unsigned *ret_bit);
 
@@ -85,10 +91,11 @@ struct selector {
 };
 
 struct can {
-    bool shell, agent, x11, forward, remote_forward;
+    bool shell, agent, x11, connect;
+    enum grant_forward forward, remote_forward;
     enum grant_exec exec;
     enum grant_sftp sftp;
-    struct cursor patterns; /* as in struct policy_grant */
+    struct cursor patterns, places; /* as in struct policy_grant */
 };
 
 enum record_input { RECORD_INPUT_DEFAULT = 0, RECORD_INPUT_NONE, RECORD_INPUT_ALL };
@@ -193,10 +200,12 @@ uint32_t host_index_find(const struct policy *policy, struct cursor host, uint16
 const struct host_entry *host_index_overlap(const struct policy *policy, size_t entry);
 
 /** Does one clause hold? Shared by deciding and explaining, so that both speak of the same thing. */
+/** `account` "": some account. Targets of kind tcp know no accounts. */
 bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account);
 bool rule_allows_from(const struct rule *rule, const struct network *from);
 bool rule_allows_factor(const struct rule *rule, const struct policy_factor *factor);
-/** @param denied  bits that `never` takes away */
+/** @param denied   bits that `never` takes away, or that the target's kind does not know
+ *  @param command  of POLICY_EXEC; the place of POLICY_FORWARD and POLICY_REMOTE_FORWARD, or empty for any */
 bool rule_allows_action(const struct rule *rule, unsigned denied, enum policy_action action,
                         struct cursor command);
 

@@ -9,17 +9,21 @@
 #include "base/cursor.h"
 #include "base/err.h"
 #include "base/writer.h"
+#include "policy/place.h"
 
 enum grant_exec { GRANT_EXEC_NONE = 0, GRANT_EXEC_LISTED, GRANT_EXEC_ANY };
 enum grant_sftp { GRANT_SFTP_NONE = 0, GRANT_SFTP_READ, GRANT_SFTP_WRITE }; /* write includes read */
+enum grant_forward { GRANT_FORWARD_NONE = 0, GRANT_FORWARD_LISTED, GRANT_FORWARD_ANY };
 
 enum {
     GRANT_RULE_BYTES = 192,      /* rule ids, comma-separated, and a NUL */
     GRANT_PATTERNS_BYTES = 8192, /* fits with the rest of TARGET_GRANTED into one message */
     GRANT_PATTERN_WORDS = 32,
-    GRANT_WORD_BYTES = 255,                        /* longest word of a pattern */
-    GRANT_COMMAND_BYTES = 4096,                    /* longest command that is held against patterns */
-    GRANT_WIRE_BYTES = GRANT_PATTERNS_BYTES + 512, /* most that grant_write() writes */
+    GRANT_WORD_BYTES = 255,     /* longest word of a pattern */
+    GRANT_COMMAND_BYTES = 4096, /* longest command that is held against patterns */
+    GRANT_PLACES_BYTES = 4096,  /* the same for places of forwards */
+    /* most that grant_write() writes */
+    GRANT_WIRE_BYTES = GRANT_PATTERNS_BYTES + GRANT_PLACES_BYTES + 512,
 };
 
 /** {0} allows nothing. */
@@ -27,7 +31,9 @@ struct policy_grant {
     bool shell; /* a terminal or a shell request without command */
     enum grant_exec exec;
     enum grant_sftp sftp;
-    bool agent, x11, forward, remote_forward;
+    bool agent, x11;
+    bool connect; /* a byte stream to a target of kind tcp */
+    enum grant_forward forward, remote_forward;
     bool record_input; /* record what is typed at terminals, passwords too */
     uint64_t
         exec_record_cap_bytes;   /* per stream of one command; what is over it is counted and hashed only */
@@ -38,6 +44,9 @@ struct policy_grant {
     /* Repeated { u8 words, each word as a string }. */
     uint16_t patterns_len_bytes;
     uint8_t patterns[GRANT_PATTERNS_BYTES];
+    /* Repeated { u8 enum place_use, the place as a string }. */
+    uint16_t places_len_bytes;
+    uint8_t places[GRANT_PLACES_BYTES];
 };
 
 /** Nothing at all may be done with it. */
@@ -71,5 +80,19 @@ bool grant_allows_exec(const struct policy_grant *grant, struct cursor command, 
 /** The same for a list alone, given as `patterns` of a grant. @return NULL when it is allowed, else the
  * reason. */
 const char *grant_check_listed(struct cursor patterns, struct cursor command);
+
+/** Add a place of a forward; one that is already there is not added again.
+ *  @param place  valid by place_check(). @return ERR_TOO_LARGE when there is no room; then nothing was added.
+ */
+MUST_CHECK enum err grant_add_place(struct policy_grant *grant, enum place_use use, struct cursor place);
+/** Add the places for one use of another grant, given as its `places`. @return ERR_TOO_LARGE: then some are
+ * missing. */
+MUST_CHECK enum err grant_add_places(struct policy_grant *grant, enum place_use use, struct cursor places);
+/** May this address be connected to (PLACE_FORWARD), or listened on (PLACE_REMOTE_FORWARD)? */
+bool grant_allows_address(const struct policy_grant *grant, enum place_use use, struct cursor host,
+                          uint32_t port);
+bool grant_allows_socket(const struct policy_grant *grant, enum place_use use, struct cursor path);
+/** The same for places alone and what a person writes: "localhost:9090", "unix:/run/app.sock". */
+bool grant_lists_place(struct cursor places, enum place_use use, struct cursor asked);
 
 #endif

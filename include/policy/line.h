@@ -1,5 +1,6 @@
 /* One line of a policy test, also typed at `bastion policy explain`: "shell node1 as ec2-user",
- * "exec node1 as deploy: /usr/local/bin/deploy api 1.2", "connect node1:2222". */
+ * "exec node1 as deploy: /usr/local/bin/deploy api 1.2", "connect node1:2222",
+ * "forward node1 as ec2-user: localhost:9090". */
 #ifndef POLICY_LINE_H
 #define POLICY_LINE_H
 
@@ -10,7 +11,7 @@ struct policy_line {
     char host[LIMIT_HOST_BYTES];
     uint16_t port;                     /* 22 when the line names none */
     char account[LIMIT_ACCOUNT_BYTES]; /* "" when the line names none */
-    struct cursor command;             /* borrowed from the text */
+    struct cursor command;             /* or the place of a forward; borrowed from the text */
 };
 /** @param ret_reason  on error: a constant sentence fragment. @return ERR_MALFORMED. */
 MUST_CHECK enum err policy_line_read(struct cursor text, struct policy_line *ret, const char **ret_reason);

@@ -71,8 +71,9 @@ struct policy_request {
     const char *account;                /* "" = any, for the first step */
     const struct policy_factor *factor; /* NULL: none */
     enum policy_action action;
-    struct cursor command; /* for POLICY_EXEC */
-    int64_t at_s;          /* seconds since 1970; no rule reads the time yet */
+    struct cursor
+        command;  /* for POLICY_EXEC; for POLICY_FORWARD and POLICY_REMOTE_FORWARD a place, or empty */
+    int64_t at_s; /* seconds since 1970; no rule reads the time yet */
 };
 
 enum policy_verdict { POLICY_DENIED = 0, POLICY_NEEDS_FACTOR, POLICY_ALLOWED };
@@ -109,13 +110,16 @@ struct policy_person {
 /** @return ERR_NOT_FOUND when no group names the person. */
 MUST_CHECK enum err policy_person(const struct policy *policy, const char *person, struct policy_person *ret);
 
-enum policy_target_kind { POLICY_TARGET_SSH = 1 };
+enum policy_target_kind {
+    POLICY_TARGET_SSH = 1,
+    POLICY_TARGET_TCP = 2, /* a byte stream: no accounts, no host keys */
+};
 struct policy_target {
     enum policy_target_kind kind;
     const char *name;               /* borrowed from the policy, as all pointers here */
     const struct network *networks; /* after resolution every address must lie in one of them */
     size_t network_count;           /* 1..POLICY_NETWORKS_MAX */
-    const char *known_hosts;        /* a file name without folder, beside the policy */
+    const char *known_hosts;        /* a file name without folder, beside the policy; NULL for kind tcp */
 };
 /** @return ERR_NOT_FOUND when no target lists host:port. */
 MUST_CHECK enum err policy_target(const struct policy *policy, const char *host, uint16_t port,

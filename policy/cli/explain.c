@@ -148,10 +148,13 @@ static void print_grant(const struct policy_grant *grant)
 {
     static const char *const EXEC[] = {"", " exec(listed)", " exec"};
     static const char *const SFTP[] = {"", " sftp(read)", " sftp(write)"};
-    (void)printf("  grant:%s%s%s%s%s%s%s; session %us, idle %us, %u channels\n", grant->shell ? " shell" : "",
-                 EXEC[grant->exec], SFTP[grant->sftp], grant->forward ? " forward" : "",
-                 grant->remote_forward ? " remote_forward" : "", grant->agent ? " agent" : "",
-                 grant->x11 ? " x11" : "", grant->session_limit_s, grant->idle_limit_s, grant->channels);
+    static const char *const FORWARD[] = {"", " forward(listed)", " forward"};
+    static const char *const REMOTE[] = {"", " remote_forward(listed)", " remote_forward"};
+    (void)printf("  grant:%s%s%s%s%s%s%s%s; session %us, idle %us, %u channels\n",
+                 grant->shell ? " shell" : "", EXEC[grant->exec], SFTP[grant->sftp], FORWARD[grant->forward],
+                 REMOTE[grant->remote_forward], grant->agent ? " agent" : "", grant->x11 ? " x11" : "",
+                 grant->connect ? " connect" : "", grant->session_limit_s, grant->idle_limit_s,
+                 grant->channels);
 }
 
 static void print_text(const struct policy *policy, struct question *question,

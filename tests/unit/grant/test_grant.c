@@ -23,7 +23,9 @@ static struct policy_grant sample(void)
     struct policy_grant grant = {.shell = true,
                                  .exec = GRANT_EXEC_LISTED,
                                  .sftp = GRANT_SFTP_READ,
-                                 .forward = true,
+                                 .connect = true,
+                                 .forward = GRANT_FORWARD_LISTED,
+                                 .remote_forward = GRANT_FORWARD_ANY,
                                  .record_input = true,
                                  .exec_record_cap_bytes = 1ULL << 40,
                                  .session_limit_s = 3600,
@@ -32,6 +34,8 @@ static struct policy_grant sample(void)
                                  .rule = "dba-nodes,ci-deploy"};
     add(&grant, "/usr/local/bin/deploy * 1.*");
     add(&grant, "uptime");
+    assert_int_equal(grant_add_place(&grant, PLACE_FORWARD, cursor_of_text("localhost:9090")), ERR_NONE);
+    assert_int_equal(grant_add_place(&grant, PLACE_REMOTE_FORWARD, cursor_of_text("unix:/run/a")), ERR_NONE);
     return grant;
 }
 
@@ -77,20 +81,26 @@ static void grant_damaged_bytes_are_malformed(void **state)
     struct cursor whole;
     assert_int_equal(writer_done(&out, &whole), ERR_NONE);
     size_t len = cursor_len(&whole);
-    size_t patterns_at = len - grant.patterns_len_bytes;
+    size_t places_at = len - grant.places_len_bytes;
+    size_t patterns_at = places_at - 4 - grant.patterns_len_bytes;
     static const struct {
         const char *name;
-        size_t from_patterns, at;
+        size_t part, at; /* part 0: the whole, 1: its patterns, 2: its places */
         uint8_t value;
     } ROWS[] = {
-        {"flag 2", 0, 0, 2},          {"exec 3", 0, 1, 3},          {"sftp 3", 0, 2, 3},
-        {"no words", 1, 0, 0},        {"too many words", 1, 0, 33}, {"word runs out of the block", 1, 4, 200},
+        {"flag 2", 0, 0, 2},          {"exec 3", 0, 1, 3},
+        {"sftp 3", 0, 2, 3},          {"no words", 1, 0, 0},
+        {"too many words", 1, 0, 33}, {"word runs out of the block", 1, 4, 200},
         {"star in front", 1, 5, '*'}, {"metacharacter", 1, 6, ';'},
+        {"forward 3", 0, 6, 3},       {"remote forward 3", 0, 7, 3},
+        {"no use", 2, 0, 0},          {"unknown use", 2, 0, 3},
+        {"place runs out", 2, 4, 99}, {"no port", 2, 14, 'x'},
     };
+    const size_t starts[] = {0, patterns_at, places_at};
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         uint8_t damaged[GRANT_WIRE_BYTES];
         memcpy(damaged, wire, len);
-        damaged[ROWS[i].from_patterns * patterns_at + ROWS[i].at] = ROWS[i].value;
+        damaged[starts[ROWS[i].part] + ROWS[i].at] = ROWS[i].value;
         struct cursor in = cursor_of(damaged, len);
         struct policy_grant back;
         if (grant_read(&in, &back) != ERR_MALFORMED || !grant_is_empty(&back)) {

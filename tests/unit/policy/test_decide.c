@@ -21,7 +21,12 @@ static const char POLICY[] =
     "known_hosts: db.hosts }, labels: { env: prod } }\n"
     "  db-22: { kind: ssh, hosts: [db1], addresses: [10.30.0.1], login_as: [root], host_keys: { known_hosts: "
     "db.hosts } }\n"
+    "  cache: { kind: tcp, hosts: [cache1, db1], port: 6379, addresses: [10.30.0.0/16], labels: { env: prod "
+    "} }\n"
     "rules:\n"
+    "- { id: cache-dba, who: [dba], to: [cache], can: { connect: true }, when: { mfa: 1h } }\n"
+    "- { id: places, who: [ops], to: [web], as: [deploy], can: { forward: [\"localhost:9090\", "
+    "\"unix:/run/a\"], remote_forward: [\"localhost:8080\"] }, when: { mfa: 1h } }\n"
     "- { id: web-shell, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { mfa: 8h, from: "
     "[vpn] }, limits: { session: 2h, idle: 10m } }\n"
     "- { id: web-all, who: [oncall], to: [\"env=prod,tier=web\"], as: [ec2-user, deploy], can: { shell: "
@@ -38,6 +43,7 @@ static const char POLICY[] =
     "- { id: no-agent, deny: [agent] }\n"
     "- { id: no-machine-shell, who: [ci], deny: [shell] }\n"
     "- { id: db22-closed, to: [db-22], deny: [all] }\n"
+    "- { id: no-ops-streams, who: [ops], deny: [connect] }\n"
     "defaults: { limits: { session: 6h, idle: 20m, connections_per_person: 3, channels_per_connection: 5 }, "
     "record: { exec: 1KiB } }\n";
 
@@ -182,6 +188,29 @@ static const struct row ROWS[] = {
      "prod-sftp"},
     {"remote forward", "carol", VPN, 60, "node1", 22, "ec2-user", POLICY_REMOTE_FORWARD, "", POLICY_DENIED,
      "D-CAN-", "prod-sftp"},
+    {"listed place", "carol", VPN, 60, "node1", 22, "deploy", POLICY_FORWARD, "localhost:9090",
+     POLICY_ALLOWED, "", "places"},
+    {"unlisted place", "carol", VPN, 60, "node1", 22, "deploy", POLICY_FORWARD, "localhost:8080",
+     POLICY_DENIED, "D-CAN-", "places"},
+    {"listed socket", "carol", VPN, 60, "node1", 22, "deploy", POLICY_FORWARD, "unix:/run/a", POLICY_ALLOWED,
+     "", "places"},
+    {"listed remote place", "carol", VPN, 60, "node1", 22, "deploy", POLICY_REMOTE_FORWARD, "localhost:8080",
+     POLICY_ALLOWED, "", "places"},
+    {"place of the other use", "carol", VPN, 60, "node1", 22, "deploy", POLICY_REMOTE_FORWARD,
+     "localhost:9090", POLICY_DENIED, "D-CAN-", "places"},
+    {"any place", "carol", VPN, 60, "node1", 22, "ec2-user", POLICY_FORWARD, "localhost:1", POLICY_ALLOWED,
+     "", "prod-sftp"},
+    {"stream", "alice", VPN, 60, "cache1", 6379, "", POLICY_ANY, "", POLICY_ALLOWED, "", "cache-dba"},
+    {"stream with an old factor", "alice", VPN, 7200, "cache1", 6379, "", POLICY_ANY, "", POLICY_NEEDS_FACTOR,
+     "D-MFA-", "cache-dba"},
+    {"stream has no accounts", "alice", VPN, 60, "cache1", 6379, "root", POLICY_ANY, "", POLICY_DENIED,
+     "D-AS-", "cache-dba"},
+    {"stream has no shell", "alice", VPN, 60, "cache1", 6379, "", POLICY_SHELL, "", POLICY_DENIED, "D-CAN-",
+     "cache-dba"},
+    {"stream on another port", "alice", VPN, 60, "cache1", 6380, "", POLICY_ANY, "", POLICY_DENIED,
+     "D-UNKNOWN-TARGET", ""},
+    {"labels give ssh rights to no stream", "carol", VPN, 60, "cache1", 6379, "", POLICY_ANY, "",
+     POLICY_DENIED, "D-CAN-", "prod-sftp"},
     {"x11", "carol", VPN, 60, "node1", 22, "ec2-user", POLICY_X11, "", POLICY_ALLOWED, "", "prod-sftp"},
 };
 

@@ -76,6 +76,7 @@ static void add_can(char *text)
         "{ exec: [[/bin/a, \"*\"]], sftp: read }",
         "{ exec: [[/bin/b]], x11: true }",
         "{ sftp: write, forward: true }",
+        "{ forward: [\"localhost:1\"], remote_forward: [\"*:2\"] }",
         "{ remote_forward: true, shell: true, exec: [[/bin/a, x]] }",
     };
     add(text, ", can: ");
@@ -302,8 +303,8 @@ static void decide_grant_agrees_with_each_action(void **state)
                 [POLICY_EXEC] = grant_allows_exec(&any.grant, request.command, &reason),
                 [POLICY_SFTP_READ] = any.grant.sftp != GRANT_SFTP_NONE,
                 [POLICY_SFTP_WRITE] = any.grant.sftp == GRANT_SFTP_WRITE,
-                [POLICY_FORWARD] = any.grant.forward,
-                [POLICY_REMOTE_FORWARD] = any.grant.remote_forward,
+                [POLICY_FORWARD] = any.grant.forward == GRANT_FORWARD_ANY,
+                [POLICY_REMOTE_FORWARD] = any.grant.remote_forward == GRANT_FORWARD_ANY,
                 [POLICY_AGENT] = any.grant.agent,
                 [POLICY_X11] = any.grant.x11,
             };

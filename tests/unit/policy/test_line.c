@@ -20,6 +20,9 @@ static void line_good_texts_are_read(void **state)
         {"connect fd00::1", POLICY_ANY, "fd00::1", 22, "", ""},
         {"  sftp-read   node1  as  _x ", POLICY_SFTP_READ, "node1", 22, "_x", ""},
         {"exec node1 as deploy: /bin/x a: b", POLICY_EXEC, "node1", 22, "deploy", "/bin/x a: b"},
+        {"forward node1 as a: localhost:9090", POLICY_FORWARD, "node1", 22, "a", "localhost:9090"},
+        {"remote-forward node1: unix:/run/x", POLICY_REMOTE_FORWARD, "node1", 22, "", "unix:/run/x"},
+        {"forward node1", POLICY_FORWARD, "node1", 22, "", ""},
         {"exec node1: id", POLICY_EXEC, "node1", 22, "", "id"},
         {"exec node1:2222 as a: id; sh", POLICY_EXEC, "node1", 2222, "a", "id; sh"},
     };
