@@ -34,7 +34,7 @@ targets:
     login_as: [ec2-user, deploy]
     host_keys: {{ known_hosts: targets.known_hosts }}
     labels: {{ env: lab }}
-
+{more_targets}
 rules:
   - id: engineers-nodes
     who: [engineers]
@@ -54,7 +54,7 @@ rules:
     as: [ec2-user, deploy]
     can: {{ shell: true, exec: true, sftp: write, forward: true, remote_forward: true, agent: true, x11: true }}
     when: {{ from: [engineers] }}
-
+{more_rules}
 defaults:
   record: {{ terminal: output, input: none, exec: 64MiB }}
   limits: {{ session: 8h, idle: 30m, connections_per_person: {connections}, channels_per_connection: 16 }}
@@ -113,7 +113,8 @@ def read(path):
 class Gateway:
     """Everything of the bastion in FOLDER: keys, people, policy, config, and the running daemon.
 
-    settings: what a test wants different: connections, recordings, min_free, times, hosts, known_hosts, sshd_lines.
+    settings: what a test wants different: connections, recordings, min_free, times, hosts, known_hosts, sshd_lines; and
+    lines for the policy, more_targets and more_rules.
     """
 
     def __init__(self, folder, network, bin_dir, settings=None, people=(), machines=()):
@@ -191,7 +192,9 @@ class Gateway:
     def policy_text(self):
         return POLICY.format(people=", ".join(self.people), machines=", ".join(self.machines),
                              hosts=", ".join(self.hosts), connections=self.settings.get("connections", 400), user_net=self.network.user_net,
-                             private_net=self.network.private_net, user_ip=self.network.user_ip)
+                             private_net=self.network.private_net, user_ip=self.network.user_ip,
+                             more_targets=self.settings.get("more_targets", ""),
+                             more_rules=self.settings.get("more_rules", ""))
 
     def config_text(self):
         uid = self.first_uid

@@ -341,6 +341,24 @@ static const char *certificate_source(const struct access *access, char text[sta
                                                  : access->local_address;
 }
 
+/* permit-pty even where only commands are allowed: `ssh -t host command` is a command. A forward that the
+ * grant does not know is refused by the target as well as by the gate. */
+static void write_extensions(struct writer *out, const struct policy_grant *grant)
+{
+    bool has_forward = grant->forward != GRANT_FORWARD_NONE || grant->remote_forward != GRANT_FORWARD_NONE;
+    writer_u8(out, (uint8_t)(1 + (has_forward ? 1 : 0) + (grant->agent ? 1 : 0) + (grant->x11 ? 1 : 0)));
+    writer_text(out, "permit-pty");
+    if (has_forward) {
+        writer_text(out, "permit-port-forwarding");
+    }
+    if (grant->agent) {
+        writer_text(out, "permit-agent-forwarding");
+    }
+    if (grant->x11) {
+        writer_text(out, "permit-X11-forwarding");
+    }
+}
+
 static enum err ask_certificate(struct access *access, struct cursor public_key)
 {
     struct connection *connection = access->connection;
@@ -360,10 +378,7 @@ static enum err ask_certificate(struct access *access, struct cursor public_key)
     writer_u64be(&out, now_s + MONITOR_CERTIFICATE_AFTER_S);
     writer_text(&out, certificate_source(access, source));
     writer_text(&out, "");
-    /* permit-pty even where only commands are allowed: `ssh -t host command` is a command. The rest is the
-     * gate's. */
-    writer_u8(&out, 1);
-    writer_text(&out, "permit-pty");
+    write_extensions(&out, access->grant);
     struct cursor bytes;
     TRY(writer_done(&out, &bytes));
     return signer_ask(monitor, connection, SIGNER_ASKED_MINT, access->ref, bytes);

@@ -25,6 +25,8 @@ const char *record_kind_name(unsigned kind)
         [RECORD_TARGET_LOGIN] = "target_login",
         [RECORD_NOTE] = "note",
         [RECORD_END] = "end",
+        [RECORD_FORWARD_OPEN] = "forward_open",
+        [RECORD_FORWARD_CLOSE] = "forward_close",
     };
     return kind < RECORD_KIND_COUNT && NAMES[kind] != NULL ? NAMES[kind] : "unknown";
 }
@@ -139,7 +141,11 @@ static enum err read_fields(struct cursor *in, struct record_body *body)
         return cursor_u32be(in, &body->exit_status);
     case RECORD_EXIT_SIGNAL:
         return read_exit_signal(in, body);
+    case RECORD_FORWARD_OPEN:
+        TRY(read_text(in, &body->forward_open.kind));
+        return read_two_texts(in, &body->forward_open.from, &body->forward_open.to);
     case RECORD_CHANNEL_CLOSE:
+    case RECORD_FORWARD_CLOSE:
         return read_two_counts(in, &body->channel_close.to_target_bytes,
                                &body->channel_close.from_target_bytes);
     case RECORD_STREAM_TOTAL:

@@ -128,13 +128,35 @@ void record_write_channel_open(struct writer *out, uint32_t channel, struct curs
     write_one_text(out, RECORD_CHANNEL_OPEN, channel, type);
 }
 
-void record_write_channel_close(struct writer *out, uint32_t channel, uint64_t to_target_bytes,
-                                uint64_t from_target_bytes)
+static void write_counts(struct writer *out, enum record_kind kind, uint32_t channel,
+                         uint64_t to_target_bytes, uint64_t from_target_bytes)
 {
-    uint8_t *start = begin(out, RECORD_CHANNEL_CLOSE, channel);
+    uint8_t *start = begin(out, kind, channel);
     writer_u64be(out, to_target_bytes);
     writer_u64be(out, from_target_bytes);
     end(out, start);
+}
+
+void record_write_channel_close(struct writer *out, uint32_t channel, uint64_t to_target_bytes,
+                                uint64_t from_target_bytes)
+{
+    write_counts(out, RECORD_CHANNEL_CLOSE, channel, to_target_bytes, from_target_bytes);
+}
+
+void record_write_forward_open(struct writer *out, uint32_t channel, struct cursor kind, struct cursor from,
+                               struct cursor to)
+{
+    uint8_t *start = begin(out, RECORD_FORWARD_OPEN, channel);
+    write_text(out, kind, RECORD_NAME_BYTES);
+    write_text(out, from, RECORD_NAME_BYTES);
+    write_text(out, to, RECORD_STRING_BYTES);
+    end(out, start);
+}
+
+void record_write_forward_close(struct writer *out, uint32_t channel, uint64_t to_target_bytes,
+                                uint64_t from_target_bytes)
+{
+    write_counts(out, RECORD_FORWARD_CLOSE, channel, to_target_bytes, from_target_bytes);
 }
 
 void record_write_stream_total(struct writer *out, uint32_t channel, enum record_kind kind,

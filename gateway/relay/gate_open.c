@@ -1,6 +1,7 @@
 #include "gate_state.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/text.h"
 
@@ -13,6 +14,10 @@ static const struct gate_kind_rule {
     [GATE_SESSION] = {"session", GATE_CLIENT},
     [GATE_AGENT] = {"auth-agent@openssh.com", GATE_TARGET},
     [GATE_X11] = {"x11", GATE_TARGET},
+    [GATE_DIRECT_TCP] = {"direct-tcpip", GATE_CLIENT},
+    [GATE_DIRECT_SOCKET] = {"direct-streamlocal@openssh.com", GATE_CLIENT},
+    [GATE_REMOTE_TCP] = {"forwarded-tcpip", GATE_TARGET},
+    [GATE_REMOTE_SOCKET] = {"forwarded-streamlocal@openssh.com", GATE_TARGET},
 };
 
 /* Does the grant, and the client's own wish, allow this kind at all? */
@@ -21,6 +26,11 @@ static bool gate_is_kind_granted(const struct gate *gate, enum gate_kind kind)
     switch (kind) {
     case GATE_SESSION:
         return true; /* what it runs is decided by its requests */
+    case GATE_DIRECT_TCP:
+    case GATE_DIRECT_SOCKET:
+    case GATE_REMOTE_TCP:
+    case GATE_REMOTE_SOCKET:
+        return true; /* decided by where it leads */
     case GATE_AGENT:
         return gate->grant->agent && gate->is_asked[kind];
     case GATE_X11:
@@ -87,12 +97,33 @@ static const char *gate_kind_sentence(struct cursor kind, enum gate_side from)
     if (from == GATE_TARGET) {
         return "the bastion lets no channel of this type back to the engineer";
     }
-    if (cursor_equal_text(kind, "direct-tcpip") ||
-        cursor_equal_text(kind, "direct-streamlocal@openssh.com")) {
-        return "the bastion does not forward through a target: ask for the address itself with ssh -J or ssh "
-               "-W";
+    if (cursor_equal_text(kind, "tun@openssh.com")) {
+        return "the bastion lets no tunnels of network packets through [D-TUN]";
     }
     return "the bastion lets no channel of this type through";
+}
+
+/* A forward to where the grant does not lead, or from where nobody listens. */
+static MUST_CHECK enum err gate_refuse_path(struct gate *gate, const struct gate_packet *packet,
+                                            const struct relay_open *open, const struct gate_path *path)
+{
+    char sentence[LIMIT_SENTENCE_BYTES];
+    char detail[GATE_PLACE_BYTES + 64];
+    char kind[64];
+    char rules[GRANT_RULE_BYTES];
+    text_printable(open->kind, kind, sizeof kind);
+    text_printable(cursor_of_text(gate->grant->rule), rules, sizeof rules);
+    (void)snprintf(detail, sizeof detail, "%s %s", kind, path->to);
+    if (packet->from == GATE_TARGET) {
+        (void)snprintf(sentence, sizeof sentence, "nobody asked to be forwarded from there");
+    } else {
+        (void)snprintf(sentence, sizeof sentence,
+                       "you may not forward to %.260s (your access is by rule %.160s) [D-FORWARD]", path->to,
+                       rules);
+    }
+    struct relay_open shown = *open;
+    shown.kind = cursor_of_text(detail);
+    return gate_refuse_open(gate, packet, &shown, RELAY_ADMINISTRATIVELY_PROHIBITED, sentence);
 }
 
 /* The state of a channel that `opener` asked for, from its open packet. */
@@ -124,11 +155,21 @@ MUST_CHECK enum err gate_open(struct gate *gate, const struct gate_packet *packe
         return gate_refuse_open(gate, packet, &open, RELAY_ADMINISTRATIVELY_PROHIBITED,
                                 gate_kind_sentence(open.kind, packet->from));
     }
+    struct gate_path path = {0};
     if (kind == GATE_SESSION) {
         GATE_READ(gate, packet, cursor_end(&open.rest));
+    } else if (gate_is_forward(kind)) {
+        TRY(gate_forward_path(gate, packet, kind, open.rest, &path));
+        if (!path.is_allowed) {
+            return gate_refuse_path(gate, packet, &open, &path);
+        }
     }
     const struct gate_flow answerer = {.window_bytes = open.window_bytes,
                                        .max_packet_bytes = open.max_packet_bytes};
+    if (is_reopening && kind != GATE_SESSION) {
+        return gate_refuse_open(gate, packet, &open, RELAY_RESOURCE_SHORTAGE,
+                                "the channel before it is not closed yet: try again");
+    }
     if (is_reopening) {
         used->is_reopen_held = true;
         used->held = answerer;
@@ -140,6 +181,7 @@ MUST_CHECK enum err gate_open(struct gate *gate, const struct gate_packet *packe
                                 "too many channels are open on this access: close one first");
     }
     gate_channel_begin(gate, at, kind, packet->from, open.sender, answerer);
+    at->path = path;
     return gate_forward(gate, packet);
 }
 
@@ -171,7 +213,9 @@ MUST_CHECK enum err gate_open_confirmation(struct gate *gate, const struct gate_
     at->flow[at->opener].max_packet_bytes = confirmation.max_packet_bytes;
     at->tap.channel = at->number[GATE_CLIENT];
     gate->counters.channels_opened++;
-    TRY(tap_opened(&at->tap, cursor_of_text(GATE_KIND_RULES[at->kind].name)));
+    const char *name = GATE_KIND_RULES[at->kind].name;
+    TRY(gate_is_forward(at->kind) ? tap_forward_opened(&at->tap, name, at->path.from, at->path.to)
+                                  : tap_opened(&at->tap, cursor_of_text(name)));
     return gate_forward(gate, packet);
 }
 

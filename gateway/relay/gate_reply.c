@@ -109,7 +109,11 @@ MUST_CHECK enum err gate_global_reply(struct gate *gate, const struct gate_packe
     if (pending->count == 0) {
         return gate_violation(gate, packet->from, GATE_UNASKED);
     }
+    unsigned what = (unsigned)pending_first(pending);
     pending_drop_first(pending);
+    if (what >= GATE_AWAITS_REMOTE) {
+        TRY(gate_remote_reply(gate, packet, what - GATE_AWAITS_REMOTE));
+    }
     TRY(gate_forward(gate, packet));
     return gate_answer_global(gate, asker);
 }

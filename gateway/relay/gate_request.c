@@ -42,6 +42,16 @@ static MUST_CHECK enum err gate_refuse(struct gate *gate, const struct gate_pack
     return gate_answer_refusal(gate, packet, at, request);
 }
 
+/* The same for what an engineer may have asked for by habit (ForwardAgent, ForwardX11): the reason is told on
+ * the error stream, and the session goes on. */
+static MUST_CHECK enum err gate_refuse_aloud(struct gate *gate, const struct gate_packet *packet,
+                                             struct gate_channel *at, const struct relay_request *request,
+                                             const char *reason)
+{
+    TRY(gate_tell(gate, at, reason));
+    return gate_refuse(gate, packet, at, request, reason);
+}
+
 /* A shell, command or subsystem that may not run: the engineer is told why on the terminal, and the channel
  * ends. `code` is what `bastion policy explain` takes. */
 static MUST_CHECK enum err gate_refuse_main(struct gate *gate, struct gate_channel *at,
@@ -230,7 +240,7 @@ static enum err gate_x11(struct gate *gate, const struct gate_packet *packet, st
     GATE_READ(gate, packet, cursor_u32be(&rest, &screen));
     GATE_READ(gate, packet, cursor_end(&rest));
     if (!gate->grant->x11) {
-        return gate_refuse(gate, packet, at, request, "X11 forwarding is not granted");
+        return gate_refuse_aloud(gate, packet, at, request, "X11 forwarding is not granted here [D-X11]");
     }
     gate->is_asked[GATE_X11] = true;
     TRY(gate_note(gate, at, "X11 forwarding was asked for", rest));
@@ -242,7 +252,7 @@ static enum err gate_agent(struct gate *gate, const struct gate_packet *packet, 
 {
     GATE_READ(gate, packet, cursor_end(&request->rest));
     if (!gate->grant->agent) {
-        return gate_refuse(gate, packet, at, request, "agent forwarding is not granted");
+        return gate_refuse_aloud(gate, packet, at, request, "agent forwarding is not granted here [D-AGENT]");
     }
     gate->is_asked[GATE_AGENT] = true;
     TRY(gate_note(gate, at, "agent forwarding was asked for", request->rest));

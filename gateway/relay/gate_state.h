@@ -14,13 +14,46 @@ enum gate_awaited {
     GATE_ANSWERS_FAILURE,  /* refused; we answer */
     GATE_ENDS_CHANNEL, /* a refused "shell", "exec" or "subsystem": the sentence, then the end of the channel
                         */
+    GATE_AWAITS_REMOTE = 32, /* passed on; and up: the answer is about this remote forward */
 };
 struct gate_pending {
     uint8_t items[GATE_PENDING_MAX]; /* a ring of enum gate_awaited */
     uint8_t start, count;
 };
 
-enum gate_kind { GATE_SESSION = 0, GATE_AGENT, GATE_X11, GATE_KINDS };
+enum gate_kind {
+    GATE_SESSION = 0,
+    GATE_AGENT,
+    GATE_X11,
+    GATE_DIRECT_TCP,    /* the client connects to somewhere from the target: -L, -D, -W */
+    GATE_DIRECT_SOCKET, /* the same to a Unix socket */
+    GATE_REMOTE_TCP,    /* somebody connected where the target listens for the client: -R */
+    GATE_REMOTE_SOCKET,
+    GATE_KINDS
+};
+
+enum {
+    GATE_FROM_BYTES = LIMIT_ADDRESS_BYTES + 8, /* an address, and ":65535" */
+    GATE_PLACE_BYTES = LIMIT_HOST_BYTES + 16,  /* a host in brackets, and a port */
+};
+/* Where a channel of a forward comes from and leads to, for people. */
+struct gate_path {
+    char from[GATE_FROM_BYTES], to[GATE_PLACE_BYTES];
+    bool is_allowed;
+};
+
+/* An address on which the target listens for the client. */
+struct gate_remote {
+    enum {
+        GATE_REMOTE_FREE = 0,
+        GATE_REMOTE_ASKED,
+        GATE_REMOTE_CANCELLED, /* before the target has answered */
+        GATE_REMOTE_OPEN
+    } state;
+    bool is_socket, chooses_port;
+    uint32_t port;
+    char host[LIMIT_HOST_BYTES]; /* or the path */
+};
 enum gate_channel_state { GATE_FREE = 0, GATE_ASKED, GATE_OPEN };
 /* "shell", "exec" or "subsystem" of a session: RFC 4254 6.5 allows one per channel. */
 enum gate_main { GATE_MAIN_NONE = 0, GATE_MAIN_ASKED, GATE_MAIN_RUNNING };
@@ -56,6 +89,7 @@ struct gate_channel {
     bool is_reopen_held;
     struct gate_flow held; /* of the target, in the held channel */
     struct tap tap;
+    struct gate_path path;               /* of a forward */
     char sentence[LIMIT_SENTENCE_BYTES]; /* while the refusal is queued */
 };
 
@@ -72,6 +106,7 @@ struct gate {
     bool is_asked[GATE_KINDS];               /* the client asked for agent or X11 forwarding, and it passed */
     struct gate_pending pending[GATE_SIDES]; /* global requests that this side made */
     uint8_t last[GATE_SIDES]; /* the channel that this side spoke on last: most packets are for it again */
+    struct gate_remote remotes[GATE_REMOTES_MAX];
     struct gate_channel channels[LIMIT_CHANNELS_PER_ACCESS];
     char explain[LIMIT_SENTENCE_BYTES];
 };
@@ -136,6 +171,20 @@ MUST_CHECK enum err gate_open_failure(struct gate *gate, const struct gate_packe
 /** Both sides have closed: record it, free the channel, or give it to the open that was held for its number.
  */
 MUST_CHECK enum err gate_channel_over(struct gate *gate, struct gate_channel *at);
+
+/* gate_forward.c */
+bool gate_is_forward(enum gate_kind kind);
+/** Read where a channel of a forward leads, and whether it may.
+ *  @return ERR_MALFORMED with a violation. */
+MUST_CHECK enum err gate_forward_path(struct gate *gate, const struct gate_packet *packet,
+                                      enum gate_kind kind, struct cursor rest, struct gate_path *ret_path);
+/** "tcpip-forward", "cancel-tcpip-forward" and their twins for sockets. */
+MUST_CHECK enum err gate_remote_listen(struct gate *gate, const struct gate_packet *packet,
+                                       const struct relay_request *request, bool is_socket);
+MUST_CHECK enum err gate_remote_cancel(struct gate *gate, const struct gate_packet *packet,
+                                       const struct relay_request *request, bool is_socket);
+/** The target has answered the request of remote forward `number`. */
+MUST_CHECK enum err gate_remote_reply(struct gate *gate, const struct gate_packet *packet, unsigned number);
 
 /* gate_request.c */
 MUST_CHECK enum err gate_channel_request(struct gate *gate, const struct gate_packet *packet);

@@ -122,6 +122,17 @@ MUST_CHECK enum err tap_opened(struct tap *tap, struct cursor kind)
     return tap_give_text(tap, RECORD_CHANNEL_OPEN, kind);
 }
 
+MUST_CHECK enum err tap_forward_opened(struct tap *tap, const char *kind, const char *from, const char *to)
+{
+    uint8_t memory[TAP_HEAD_BYTES];
+    struct writer out = writer_of(memory, sizeof memory);
+    tap->is_forward = true;
+    writer_text(&out, kind);
+    writer_text(&out, from);
+    writer_text(&out, to);
+    return tap_give_written(tap, RECORD_FORWARD_OPEN, &out);
+}
+
 MUST_CHECK enum err tap_pty(struct tap *tap, struct cursor term, uint32_t columns, uint32_t rows)
 {
     uint8_t memory[TAP_HEAD_BYTES];
@@ -226,7 +237,7 @@ MUST_CHECK enum err tap_closed(struct tap *tap)
     struct writer out = writer_of(memory, sizeof memory);
     writer_u64be(&out, tap->to_target_bytes);
     writer_u64be(&out, tap->from_target_bytes);
-    return tap_give_written(tap, RECORD_CHANNEL_CLOSE, &out);
+    return tap_give_written(tap, tap->is_forward ? RECORD_FORWARD_CLOSE : RECORD_CHANNEL_CLOSE, &out);
 }
 
 MUST_CHECK enum err tap_refused(tap_record *record, void *owner, uint32_t channel, const char *what,

@@ -19,6 +19,8 @@ const char *replay_part_kind_name(enum replay_part_kind kind)
         return "command";
     case REPLAY_PART_SUBSYSTEM:
         return "subsystem";
+    case REPLAY_PART_FORWARD:
+        return "forward";
     case REPLAY_PART_OTHER:
         break;
     }
@@ -36,7 +38,7 @@ size_t part_of(struct replay_recording *recording, const struct record_body *bod
     if (channel == RECORD_WHOLE_ACCESS) {
         return SIZE_MAX;
     }
-    if (body->kind != RECORD_CHANNEL_OPEN) {
+    if (body->kind != RECORD_CHANNEL_OPEN && body->kind != RECORD_FORWARD_OPEN) {
         for (size_t i = recording->part_count; i > 0; i--) {
             if (recording->channels[i - 1] == channel) {
                 return i - 1;
@@ -113,6 +115,9 @@ static void learn_part(struct replay_part *part, const struct record_body *body)
     case RECORD_CHANNEL_OPEN:
         text_printable(body->text, part->title, sizeof part->title);
         break;
+    case RECORD_FORWARD_OPEN:
+        learn_title(part, REPLAY_PART_FORWARD, body->forward_open.to);
+        break;
     case RECORD_EXIT_STATUS:
         part->exit_status = body->exit_status;
         break;
@@ -125,6 +130,7 @@ static void learn_part(struct replay_part *part, const struct record_body *body)
     case RECORD_ENV:
     case RECORD_SIGNAL:
     case RECORD_CHANNEL_CLOSE:
+    case RECORD_FORWARD_CLOSE:
     case RECORD_STREAM_TOTAL:
     case RECORD_REFUSED:
     case RECORD_TARGET_LOGIN:
@@ -199,6 +205,15 @@ static enum err note_of_total(const struct record_body *body, struct queue *note
     return set_note(note, text, ret_event);
 }
 
+static enum err note_of_counts(const struct record_body *body, struct queue *note,
+                               struct replay_event *ret_event)
+{
+    char text[NOTE_BYTES];
+    (void)snprintf(text, sizeof text, "[closed: %" PRIu64 " bytes to the target, %" PRIu64 " from it]",
+                   body->channel_close.to_target_bytes, body->channel_close.from_target_bytes);
+    return set_note(note, text, ret_event);
+}
+
 enum err part_event(const struct record_body *body, uint64_t t_us, struct queue *note,
                     struct replay_event *ret_event)
 {
@@ -227,6 +242,10 @@ enum err part_event(const struct record_body *body, uint64_t t_us, struct queue 
         return note_of_status(body->exit_status, note, ret_event);
     case RECORD_EXIT_SIGNAL:
         return note_of_text("[ended by signal ", body->exit_signal.name, "]", note, ret_event);
+    case RECORD_FORWARD_OPEN:
+        return note_of_text("[forward to ", body->forward_open.to, "]", note, ret_event);
+    case RECORD_FORWARD_CLOSE:
+        return note_of_counts(body, note, ret_event);
     case RECORD_REFUSED:
         return note_of_text("[refused: ", body->refused.what, "]", note, ret_event);
     case RECORD_NOTE:

@@ -119,11 +119,13 @@ enum err replay_recording_survey(struct replay_recording *recording, struct repl
 enum err replay_survey_choose(const struct replay_survey *survey, size_t *ret_part)
 {
     static const enum replay_part_kind ORDER[] = {REPLAY_PART_TERMINAL, REPLAY_PART_COMMAND,
-                                                  REPLAY_PART_SUBSYSTEM, REPLAY_PART_OTHER};
+                                                  REPLAY_PART_SUBSYSTEM, REPLAY_PART_FORWARD,
+                                                  REPLAY_PART_OTHER};
     for (size_t k = 0; k < sizeof ORDER / sizeof ORDER[0]; k++) {
+        bool is_telling = ORDER[k] == REPLAY_PART_COMMAND || ORDER[k] == REPLAY_PART_FORWARD;
         for (size_t i = 0; i < survey->part_count; i++) {
             const struct replay_part *part = &survey->parts[i];
-            if (part->kind == ORDER[k] && (part->shown_bytes > 0 || ORDER[k] == REPLAY_PART_COMMAND)) {
+            if (part->kind == ORDER[k] && (part->shown_bytes > 0 || is_telling)) {
                 *ret_part = i;
                 return ERR_NONE;
             }

@@ -35,6 +35,8 @@ enum record_kind {
     RECORD_TARGET_LOGIN = 18, /* the bastion is logged in at the target */
     RECORD_NOTE = 19,         /* a sentence for who reads the recording */
     RECORD_END = 20,          /* the last record of a clean session; without it the session was lost */
+    RECORD_FORWARD_OPEN = 21, /* a forward was opened; what passes is never recorded, only counted */
+    RECORD_FORWARD_CLOSE = 22,
     RECORD_KIND_COUNT
 };
 
@@ -69,6 +71,11 @@ void record_write_exit_signal(struct writer *out, uint32_t channel, struct curso
                               struct cursor message);
 void record_write_channel_open(struct writer *out, uint32_t channel, struct cursor type);
 void record_write_channel_close(struct writer *out, uint32_t channel, uint64_t to_target_bytes,
+                                uint64_t from_target_bytes);
+/** @param kind  the SSH channel type, or "tcp"; from, to  addresses or paths as text */
+void record_write_forward_open(struct writer *out, uint32_t channel, struct cursor kind, struct cursor from,
+                               struct cursor to);
+void record_write_forward_close(struct writer *out, uint32_t channel, uint64_t to_target_bytes,
                                 uint64_t from_target_bytes);
 /** @param kind  the kind of the stream that ended: STDOUT, STDERR or STDIN */
 void record_write_stream_total(struct writer *out, uint32_t channel, enum record_kind kind,
@@ -111,7 +118,10 @@ struct record_body {
         } exit_signal;
         struct {
             uint64_t to_target_bytes, from_target_bytes;
-        } channel_close;
+        } channel_close; /* CHANNEL_CLOSE, FORWARD_CLOSE */
+        struct {
+            struct cursor kind, from, to;
+        } forward_open;
         struct {
             enum record_kind kind;
             uint64_t seen_bytes, kept_bytes;

@@ -43,6 +43,7 @@ enum {
     GATE_ENV_COUNT_MAX = 64, /* variables per channel; more are refused, not fatal */
     GATE_ENV_NAME_BYTES = 256,
     GATE_ENV_VALUE_BYTES = 8192,
+    GATE_REMOTES_MAX = 16,        /* addresses on which a target listens for the client at once */
     GATE_TERM_BYTES = 64,         /* the terminal type; a longer one is refused */
     GATE_TERM_MODES_BYTES = 1024, /* encoded terminal modes: 5 bytes for each of at most 160 opcodes */
     GATE_EXIT_REFUSED = 126,      /* exit status of a refused command: "cannot execute" in POSIX shells */

@@ -41,7 +41,7 @@ struct tap {
     tap_record *record;
     void *owner;
     uint32_t channel;
-    bool is_terminal, records_input;
+    bool is_terminal, records_input, is_forward;
     uint64_t cap_bytes; /* kept of each stream */
     uint64_t to_target_bytes, from_target_bytes;
     struct tap_stream streams[TAP_STREAMS];
@@ -61,6 +61,8 @@ void tap_count(struct tap *tap, enum tap_stream_kind stream, struct cursor bytes
 /** The facts of a channel, one record each. Texts are made printable and cut; commands and values stay exact.
  *  @return errors of the record call; tap_exec() and tap_env() ERR_TOO_LARGE over TAP_EXACT_BYTES. */
 MUST_CHECK enum err tap_opened(struct tap *tap, struct cursor kind);
+/** A forward; both texts are for people. Its end is FORWARD_CLOSE instead of CHANNEL_CLOSE. */
+MUST_CHECK enum err tap_forward_opened(struct tap *tap, const char *kind, const char *from, const char *to);
 MUST_CHECK enum err tap_pty(struct tap *tap, struct cursor term, uint32_t columns, uint32_t rows);
 MUST_CHECK enum err tap_resize(struct tap *tap, uint32_t columns, uint32_t rows);
 MUST_CHECK enum err tap_shell(struct tap *tap);
@@ -71,7 +73,7 @@ MUST_CHECK enum err tap_signal(struct tap *tap, struct cursor name);
 MUST_CHECK enum err tap_exit_status(struct tap *tap, uint32_t status);
 MUST_CHECK enum err tap_exit_signal(struct tap *tap, struct cursor name, bool dumped_core,
                                     struct cursor message);
-/** STREAM_TOTAL of every stream that had bytes, then CHANNEL_CLOSE. Once per channel. */
+/** STREAM_TOTAL of every stream that had bytes, then CHANNEL_CLOSE or FORWARD_CLOSE. Once per channel. */
 MUST_CHECK enum err tap_closed(struct tap *tap);
 
 /** @param what    constant part, e.g. "exec"; @param detail  the peer's bytes, may be empty

@@ -14,7 +14,13 @@ enum {
     REPLAY_TITLE_BYTES = 256,
 };
 
-enum replay_part_kind { REPLAY_PART_OTHER, REPLAY_PART_TERMINAL, REPLAY_PART_COMMAND, REPLAY_PART_SUBSYSTEM };
+enum replay_part_kind {
+    REPLAY_PART_OTHER,
+    REPLAY_PART_TERMINAL,
+    REPLAY_PART_COMMAND,
+    REPLAY_PART_SUBSYSTEM,
+    REPLAY_PART_FORWARD
+};
 /** "terminal", "command" ... */
 const char *replay_part_kind_name(enum replay_part_kind kind);
 

@@ -24,5 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(cursor_len(&written) == used && memcmp(wire, data, used) == 0);
     const char *reason = NULL;
     assert(grant_allows_exec(&grant, in, &reason) == (reason == NULL));
+    if (grant_allows_address(&grant, PLACE_FORWARD, in, (uint32_t)used)) {
+        assert(place_is_address(PLACE_FORWARD, in, (uint32_t)used));
+    }
+    if (grant_allows_socket(&grant, PLACE_FORWARD, in)) {
+        assert(place_is_socket(in));
+    }
     return 0;
 }

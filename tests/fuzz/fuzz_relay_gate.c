@@ -1,5 +1,6 @@
 /* Packets from both sides of an access, in any order.
- * Input: one byte of grants, then { u8 side and type, u16 length, payload } repeated. */
+ * Input: one byte of grants (the bit of record_input also grants forwards to "h:1" and listening anywhere),
+ * then { u8 side and type, u16 length, payload } repeated. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (cursor_u8(&in, &grants) != ERR_NONE) {
         return 0;
     }
-    const struct policy_grant grant = {
+    struct policy_grant grant = {
         .shell = (grants & 1) != 0,
         .exec = (grants & 2) != 0 ? GRANT_EXEC_ANY : GRANT_EXEC_NONE,
         .sftp = (grants & 4) != 0 ? GRANT_SFTP_WRITE : GRANT_SFTP_NONE,
@@ -80,6 +81,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .exec_record_cap_bytes = (grants & 64) != 0 ? 16 : 1 << 20,
         .channels = LIMIT_CHANNELS_PER_ACCESS,
     };
+    if (grant.record_input) {
+        grant.forward = GRANT_FORWARD_LISTED;
+        grant.remote_forward = GRANT_FORWARD_ANY;
+        enum err added = grant_add_place(&grant, PLACE_FORWARD, cursor_of_text("h:1"));
+        assert(added == ERR_NONE);
+        added = grant_add_place(&grant, PLACE_FORWARD, cursor_of_text("unix:/a/*"));
+        assert(added == ERR_NONE);
+    }
     struct owner owner = {0};
     struct gate *gate = gate_new(&grant, &CALLS, &owner);
     assert(gate != NULL);

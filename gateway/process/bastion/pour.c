@@ -204,6 +204,15 @@ static void end_text(char *words, const struct record_body *body)
     two_texts(words, cursor_of_text(status), ", ", body->end.reason);
 }
 
+static void forward_text(char *words, const struct record_body *body)
+{
+    char kind[64];
+    text_printable(body->forward_open.kind, kind, sizeof kind);
+    two_texts(words, body->forward_open.from, " -> ", body->forward_open.to);
+    size_t used = strlen(words);
+    (void)snprintf(words + used, WORDS_BYTES - used, " (%s)", kind);
+}
+
 /* What a record says, printable; false for output, which is shown in another way. */
 static bool record_words(const struct record_body *body, char words[static WORDS_BYTES])
 {
@@ -231,7 +240,11 @@ static bool record_words(const struct record_body *body, char words[static WORDS
     case RECORD_EXIT_SIGNAL:
         two_texts(words, body->exit_signal.name, " ", body->exit_signal.message);
         return true;
+    case RECORD_FORWARD_OPEN:
+        forward_text(words, body);
+        return true;
     case RECORD_CHANNEL_CLOSE:
+    case RECORD_FORWARD_CLOSE:
         (void)snprintf(words, WORDS_BYTES, "%" PRIu64 " bytes to the target, %" PRIu64 " from it",
                        body->channel_close.to_target_bytes, body->channel_close.from_target_bytes);
         return true;

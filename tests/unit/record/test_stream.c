@@ -29,6 +29,9 @@ static struct writer writer_all(uint8_t *memory, size_t size)
     record_write_target_login(&out, cursor_of_text("ec2-user"), cursor_of_text("SHA256:abc"));
     record_write_note(&out, RECORD_WHOLE_ACCESS, text);
     record_write_end(&out, 0, text);
+    record_write_forward_open(&out, 3, cursor_of_text("direct-tcpip"), cursor_of_text("::1"),
+                              cursor_of_text("h:1"));
+    record_write_forward_close(&out, 3, 30, 40);
     return out;
 }
 
@@ -64,6 +67,9 @@ static void stream_of_every_kind_is_read_back(void **state)
     assert_true(cursor_equal_text(bodies[RECORD_REFUSED].refused.reason, "not allowed"));
     assert_true(cursor_equal_text(bodies[RECORD_TARGET_LOGIN].target_login.account, "ec2-user"));
     assert_true(cursor_equal_text(bodies[RECORD_END].end.reason, "text"));
+    assert_true(cursor_equal_text(bodies[RECORD_FORWARD_OPEN].forward_open.from, "::1"));
+    assert_true(cursor_equal_text(bodies[RECORD_FORWARD_OPEN].forward_open.to, "h:1"));
+    assert_int_equal(bodies[RECORD_FORWARD_CLOSE].channel_close.from_target_bytes, 40);
 }
 
 static void record_cut_anywhere_is_truncated(void **state)

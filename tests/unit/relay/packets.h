@@ -46,6 +46,55 @@ __attribute__((unused)) static struct cursor pk_direct(uint32_t sender, uint32_t
     return packet_end(&out);
 }
 
+/* direct-streamlocal@openssh.com has a reserved number at its end, forwarded-streamlocal@openssh.com not */
+__attribute__((unused)) static struct cursor pk_socket(const char *kind, uint32_t sender, uint32_t window,
+                                                       uint32_t max, const char *path, bool has_number)
+{
+    struct writer out = packet_begin();
+    writer_bytes(&out, pk_open(kind, sender, window, max));
+    writer_text(&out, path);
+    writer_text(&out, "");
+    if (has_number) {
+        writer_u32be(&out, 0);
+    }
+    return packet_end(&out);
+}
+
+__attribute__((unused)) static struct cursor pk_forwarded(uint32_t sender, uint32_t window, uint32_t max,
+                                                          const char *host, uint32_t port)
+{
+    struct writer out = packet_begin();
+    writer_bytes(&out, pk_open("forwarded-tcpip", sender, window, max));
+    writer_text(&out, host);
+    writer_u32be(&out, port);
+    writer_text(&out, "::1");
+    writer_u32be(&out, 5000);
+    return packet_end(&out);
+}
+
+/* tcpip-forward, cancel-tcpip-forward */
+__attribute__((unused)) static struct cursor pk_listen(const char *name, bool wants_reply, const char *host,
+                                                       uint32_t port)
+{
+    struct writer out = packet_begin();
+    writer_text(&out, name);
+    writer_bool(&out, wants_reply);
+    writer_text(&out, host);
+    writer_u32be(&out, port);
+    return packet_end(&out);
+}
+
+/* streamlocal-forward@openssh.com and its cancel */
+__attribute__((unused)) static struct cursor pk_listen_socket(const char *name, bool wants_reply,
+                                                              const char *path)
+{
+    struct writer out = packet_begin();
+    writer_text(&out, name);
+    writer_bool(&out, wants_reply);
+    writer_text(&out, path);
+    return packet_end(&out);
+}
+
 /* CONFIRMATION */
 __attribute__((unused)) static struct cursor pk_confirm(uint32_t recipient, uint32_t sender, uint32_t window,
                                                         uint32_t max)

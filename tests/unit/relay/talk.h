@@ -108,9 +108,12 @@ static void talk_write_record(struct talk *talk, const struct record *record)
         talk_write(talk, "%s %s %.*s=%.*s", kind, where, SHOWN(body.env.name), SHOWN(body.env.value));
     } else if (record->kind == RECORD_EXIT_STATUS) {
         talk_write(talk, "%s %s %u", kind, where, body.exit_status);
+    } else if (record->kind == RECORD_FORWARD_OPEN) {
+        talk_write(talk, "%s %s %.*s '%.*s' to %.*s", kind, where, SHOWN(body.forward_open.kind),
+                   SHOWN(body.forward_open.from), SHOWN(body.forward_open.to));
     } else if (record->kind == RECORD_EXIT_SIGNAL) {
         talk_write(talk, "%s %s %.*s", kind, where, SHOWN(body.exit_signal.name));
-    } else if (record->kind == RECORD_CHANNEL_CLOSE) {
+    } else if (record->kind == RECORD_CHANNEL_CLOSE || record->kind == RECORD_FORWARD_CLOSE) {
         talk_write(talk, "%s %s to %u from %u", kind, where, (unsigned)body.channel_close.to_target_bytes,
                    (unsigned)body.channel_close.from_target_bytes);
     } else if (record->kind == RECORD_STREAM_TOTAL) {

@@ -29,18 +29,16 @@ static void gate_opens_are_refused_but_sessions_of_the_client(void **state)
         const char *expected;
     } ROWS[] = {
         {"session", GATE_CLIENT, GATE_FORWARDED, "pass"},
-        {"direct-tcpip", GATE_CLIENT, GATE_DROPPED,
-         "refused 7 channel: direct-tcpip; client: open failure 7 reason 1"},
-        {"direct-streamlocal@openssh.com", GATE_CLIENT, GATE_DROPPED,
-         "refused 7 channel: direct-streamlocal@openssh.com; client: open failure 7 reason 1"},
         {"tun@openssh.com", GATE_CLIENT, GATE_DROPPED,
          "refused 7 channel: tun@openssh.com; client: open failure 7 reason 1"},
         {"x11", GATE_CLIENT, GATE_DROPPED, "refused 7 channel: x11; client: open failure 7 reason 1"},
         {"", GATE_CLIENT, GATE_DROPPED, "refused 7 channel; client: open failure 7 reason 1"},
         {"session", GATE_TARGET, GATE_DROPPED,
          "refused -1 channel from the target: session; target: open failure 7 reason 1"},
-        {"forwarded-tcpip", GATE_TARGET, GATE_DROPPED,
-         "refused -1 channel from the target: forwarded-tcpip; target: open failure 7 reason 1"},
+        {"direct-tcpip", GATE_TARGET, GATE_DROPPED,
+         "refused -1 channel from the target: direct-tcpip; target: open failure 7 reason 1"},
+        {"forwarded-tcpip", GATE_CLIENT, GATE_DROPPED,
+         "refused 7 channel: forwarded-tcpip; client: open failure 7 reason 1"},
         {"x11", GATE_TARGET, GATE_DROPPED,
          "refused -1 channel from the target: x11; target: open failure 7 reason 1"},
         {"auth-agent@openssh.com", GATE_TARGET, GATE_DROPPED,
@@ -139,7 +137,7 @@ static void gate_refused_kind_with_a_used_number_ends_the_access(void **state)
 {
     (void)state;
     talk_open(&talk, 1, 2);
-    talk_violate(&talk, GATE_CLIENT, RELAY_OPEN, pk_open("direct-tcpip", 1, 100, 100), "in use");
+    talk_violate(&talk, GATE_CLIENT, RELAY_OPEN, pk_open("tun@openssh.com", 1, 100, 100), "in use");
 }
 
 static void gate_confirmation_with_a_used_number_ends_the_access(void **state)
