@@ -20,8 +20,9 @@ static void write_address(struct cursor host, uint32_t port, char *ret_text, siz
     char shown[LIMIT_HOST_BYTES];
     text_printable(host, shown, sizeof shown);
     bool has_colon = strchr(shown, ':') != NULL;
-    (void)snprintf(ret_text, size_bytes, "%s%s%s:%u", has_colon ? "[" : "", shown, has_colon ? "]" : "",
-                   port);
+    int room_bytes = (int)size_bytes - (int)sizeof "[]:4294967295"; /* a long host is cut, never the port */
+    (void)snprintf(ret_text, size_bytes, "%s%.*s%s:%u", has_colon ? "[" : "", room_bytes, shown,
+                   has_colon ? "]" : "", port);
 }
 
 /* ---- channels ---- */

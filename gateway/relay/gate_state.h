@@ -33,8 +33,8 @@ enum gate_kind {
 };
 
 enum {
-    GATE_FROM_BYTES = LIMIT_ADDRESS_BYTES + 8, /* an address, and ":65535" */
-    GATE_PLACE_BYTES = LIMIT_HOST_BYTES + 16,  /* a host in brackets, and a port */
+    GATE_FROM_BYTES = LIMIT_ADDRESS_BYTES + 16, /* an address in brackets, and a port */
+    GATE_PLACE_BYTES = LIMIT_HOST_BYTES + 16,   /* a host in brackets, and a port */
 };
 /* Where a channel of a forward comes from and leads to, for people. */
 struct gate_path {

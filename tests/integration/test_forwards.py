@@ -3,14 +3,12 @@
 import hashlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import time
 
 import talker
-from support import IS_QUICK, MIB, LabCase, eventually, read
+from support import IS_QUICK, MIB, LabCase, eventually
 
 TALKER = os.path.abspath(talker.__file__)
 SIZE = 4 * MIB if IS_QUICK else 64 * MIB
