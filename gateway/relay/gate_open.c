@@ -24,13 +24,12 @@ static const struct gate_kind_rule {
 static bool gate_is_kind_granted(const struct gate *gate, enum gate_kind kind)
 {
     switch (kind) {
-    case GATE_SESSION:
-        return true; /* what it runs is decided by its requests */
-    case GATE_DIRECT_TCP:
+    case GATE_SESSION:    /* what it runs is decided by its requests */
+    case GATE_DIRECT_TCP: /* where it leads is looked at next */
     case GATE_DIRECT_SOCKET:
     case GATE_REMOTE_TCP:
     case GATE_REMOTE_SOCKET:
-        return true; /* decided by where it leads */
+        return true;
     case GATE_AGENT:
         return gate->grant->agent && gate->is_asked[kind];
     case GATE_X11:
