@@ -145,6 +145,9 @@ enum err engine_start(struct engine *engine)
     if (err == ERR_NONE) {
         err = engine->failure;
     }
+    if (err == ERR_NONE && queue_len(&engine->output) == 0) {
+        err = ERR_LIBRARY; /* the banner went elsewhere: our functions are not in place of libssh's */
+    }
     if (err != ERR_NONE) {
         engine_fail(engine, err);
     }

@@ -147,6 +147,14 @@ static enum err watch(struct child *child)
     return loop_poll(child->monitor->loop, &child->exit_op, child->pidfd, exit_ready);
 }
 
+enum err child_spawn(const struct monitor *monitor, char *const *argv, int null_fd, pid_t *ret_pid)
+{
+    char path[2 * CONFIG_PATH_BYTES];
+    (void)snprintf(path, sizeof path, "%s/%s", monitor->libexec_dir, argv[0]);
+    const struct child_start start = {.program = argv[0], .argv = argv};
+    return spawn(path, &start, null_fd, null_fd, ret_pid);
+}
+
 static enum err start_process(struct child *child, const struct child_start *start)
 {
     char path[2 * CONFIG_PATH_BYTES];

@@ -266,10 +266,11 @@ static enum err start_session(struct connection *connection, int client_fd)
     struct monitor *monitor = connection->monitor;
     char uid[24];
     (void)snprintf(uid, sizeof uid, "%u", monitor->config.uids.sessions_first + connection->uid_slot);
-    char *argv[] = {"bastion-session", "--uid", uid, "--gid", uid, NULL};
+    char *tested = self_test_holds(monitor) ? "--tested" : NULL;
+    char *argv[] = {MONITOR_SESSION_PROGRAM, "--uid", uid, "--gid", uid, tested, NULL};
     int fds[] = {client_fd, monitor->empty_room[0], monitor->empty_room[1], monitor->empty_room[2],
                  monitor->empty_room[3]};
-    struct child_start start = {.program = "bastion-session",
+    struct child_start start = {.program = MONITOR_SESSION_PROGRAM,
                                 .argv = argv,
                                 .fds = fds,
                                 .fd_count = sizeof fds / sizeof fds[0],

@@ -328,6 +328,10 @@ static enum err start(struct monitor *monitor, struct monitor_refusal *ret_why)
     TRY(open_folders(monitor, ret_why));
     TRY(start_values(monitor, ret_why));
     TRY(start_sandboxes(monitor, ret_why));
+    err = self_test_session(monitor);
+    if (err != ERR_NONE) {
+        return refuse(ret_why, err, "the self-test of bastion-session failed in", monitor->libexec_dir);
+    }
     TRY(start_services(monitor, ret_why));
     err = watch_signals(monitor);
     if (err == ERR_NONE) {

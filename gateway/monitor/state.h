@@ -4,6 +4,8 @@
 #define MONITOR_STATE_H
 
 #include <netinet/in.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "accept/admission.h"
 #include "auth/history.h"
@@ -183,9 +185,18 @@ struct listener {
     struct loop_op op;
 };
 
+/* The file of bastion-session that passed its self-test. */
+struct session_program {
+    dev_t device;
+    ino_t inode;
+    off_t size_bytes;
+    struct timespec modified, changed;
+};
+
 struct monitor {
     struct gateway_config config;
     char libexec_dir[CONFIG_PATH_BYTES];
+    struct session_program tested_session; /* inode 0: none */
     struct loop *loop;
     struct event_log events;
     bool is_evidence_lost; /* an event or leaf could not be written: nobody is let in until it can */
@@ -257,6 +268,18 @@ MUST_CHECK enum err child_receive(struct child *child, enum ipc_peer from, enum 
 MUST_CHECK enum err child_discard(struct child *child);
 /** Free what is detached and quiet. */
 void child_sweep(struct monitor *monitor);
+
+/** Start a program and leave the waiting to the caller. @param argv  its name first; NULL ends the list */
+MUST_CHECK enum err child_spawn(const struct monitor *monitor, char *const *argv, int null_fd,
+                                pid_t *ret_pid);
+
+/* self_test.c */
+#define MONITOR_SESSION_PROGRAM "bastion-session"
+/** Run it and wait: some milliseconds, before anybody is let in.
+ *  @return ERR_MISMATCH when it fails; ERR_SYSTEM when it cannot run. */
+MUST_CHECK enum err self_test_session(struct monitor *monitor);
+/** The program is still the file that passed; one that was put in its place tests itself at each start. */
+bool self_test_holds(const struct monitor *monitor);
 
 /* service.c */
 MUST_CHECK enum err service_start_signer(struct monitor *monitor);

@@ -59,8 +59,12 @@ struct engine_events {
     void (*login_done)(void *owner, enum err result);
 };
 
+/** Initialises libssh and the random generator, for a program that has passed engine_library_init() on this
+ * machine. @return ERR_LIBRARY. */
+MUST_CHECK enum err engine_library_start(void);
+
 /**
- * Once per process, before the sandbox closes: initialises libssh and the random generator, and proves with
+ * Once per process, before the sandbox closes: engine_library_start(), and proves with
  * two engines in memory that handshake, host key check, remote signature, login, data and new keys work.
  * @return ERR_MISMATCH when the self-test fails: do not start.
  */

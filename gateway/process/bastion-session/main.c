@@ -15,23 +15,37 @@
 enum { CLIENT_FD = IPC_CHANNEL_FD + 1, FIRST_NAMESPACE_FD, EXIT_USAGE = 2, EXIT_SANDBOX = 78 };
 
 static const char HELP[] =
-    "Usage: bastion-session --uid N --gid N\n"
+    "Usage: bastion-session --uid N --gid N [--tested]\n"
+    "       bastion-session --self-test\n"
     "Serves one engineer connection of the SSH bastion. Started by bastiond, which gives it its "
     "descriptors:\n"
     "3 the monitor, 4 the client, 5 to 8 the namespaces of the empty room. Of no use by hand.\n"
     "\n"
-    "      --help     this text\n"
-    "      --version  the version\n"
+    "      --tested     the self-test of the SSH engine has passed before\n"
+    "      --self-test  run it, serve nobody\n"
+    "      --help       this text\n"
+    "      --version    the version\n"
     "\n"
     "Exit status: 0 the connection is over; 1 it failed; 2 wrong usage; 78 a part of the sandbox is "
     "missing.\n";
 
-/* @return -1 to go on, else the exit status. */
-static int read_options(int argc, char **argv, struct sandbox_place *ret_place)
+static bool passes_self_test(void)
 {
-    enum { OPTION_UID = 256, OPTION_GID, OPTION_HELP, OPTION_VERSION };
+    if (engine_library_init() == ERR_NONE) {
+        return true;
+    }
+    (void)fputs("bastion-session: the SSH engine's self-test failed\n", stderr);
+    return false;
+}
+
+/* @return -1 to go on, else the exit status. */
+static int read_options(int argc, char **argv, struct sandbox_place *ret_place, bool *ret_is_tested)
+{
+    enum { OPTION_UID = 256, OPTION_GID, OPTION_TESTED, OPTION_SELF_TEST, OPTION_HELP, OPTION_VERSION };
     static const struct option OPTIONS[] = {{"uid", required_argument, NULL, OPTION_UID},
                                             {"gid", required_argument, NULL, OPTION_GID},
+                                            {"tested", no_argument, NULL, OPTION_TESTED},
+                                            {"self-test", no_argument, NULL, OPTION_SELF_TEST},
                                             {"help", no_argument, NULL, OPTION_HELP},
                                             {"version", no_argument, NULL, OPTION_VERSION},
                                             {0}};
@@ -45,6 +59,11 @@ static int read_options(int argc, char **argv, struct sandbox_place *ret_place)
             }
             *(option == OPTION_UID ? &ret_place->uid : &ret_place->gid) = (uint32_t)number;
             break;
+        case OPTION_TESTED:
+            *ret_is_tested = true;
+            break;
+        case OPTION_SELF_TEST:
+            return passes_self_test() ? EXIT_SUCCESS : EXIT_SANDBOX;
         case OPTION_HELP:
             (void)fputs(HELP, stdout);
             return EXIT_SUCCESS;
@@ -63,7 +82,8 @@ int main(int argc, char **argv)
     static const int NAMESPACES[] = {FIRST_NAMESPACE_FD, FIRST_NAMESPACE_FD + 1, FIRST_NAMESPACE_FD + 2,
                                      FIRST_NAMESPACE_FD + 3};
     struct sandbox_place place = {.namespace_fds = NAMESPACES};
-    int status = read_options(argc, argv, &place);
+    bool is_tested = false;
+    int status = read_options(argc, argv, &place, &is_tested);
     if (status >= 0) {
         return status;
     }
@@ -73,8 +93,7 @@ int main(int argc, char **argv)
     /* The self-test of the engine reads no input; it is done while files of the libraries can still be
      * opened. */
     crypto_start();
-    if (engine_library_init() != ERR_NONE) {
-        (void)fputs("bastion-session: the SSH engine's self-test failed\n", stderr);
+    if (is_tested ? engine_library_start() != ERR_NONE : !passes_self_test()) {
         return EXIT_SANDBOX;
     }
     if (sandbox_close_room(&SANDBOX_SESSION, &place, &why) != ERR_NONE ||
