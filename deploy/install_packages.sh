@@ -9,7 +9,8 @@ packages_of() {
             "libpam0g-dev libseccomp-dev libzstd-dev libcmocka-dev zlib1g-dev libjansson-dev libvterm-dev" \
             "libqrencode-dev" ;;
         demo) echo "openssh-client openssh-server iproute2 util-linux python3 libpam-oath age procps" ;;
-        test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git" ;;
+        test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git liboath-dev oathtool" \
+            "openssl xxd zstd asciinema putty-tools dropbear-bin rsync curl" ;;
         *) echo "install_packages.sh: $1: build, demo or test" >&2; exit 2 ;;
     esac
 }

@@ -103,8 +103,8 @@ __attribute__((unused)) static void openssh_blob(const char *name, struct keys_b
     char file[WORD_BYTES];
     (void)snprintf(file, sizeof file, "%s.pub", name);
     struct cursor line = cursor_of(text, openssh_read_file(file, text));
-    struct cursor type;
-    struct cursor base64;
+    struct cursor type = {NULL, NULL};
+    struct cursor base64 = {NULL, NULL};
     assert_true(cursor_word(&line, &type) && cursor_word(&line, &base64));
     assert_int_equal(keys_line_read(type, base64, ret_blob), ERR_NONE);
 }
