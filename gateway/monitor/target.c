@@ -441,7 +441,10 @@ void target_certified(struct access *access, bool is_ok, struct cursor certifica
     size_t len = cursor_len(&certificate);
     uint8_t *copy = is_ok && len > 0 ? malloc(len) : NULL;
     if (copy == NULL) {
-        login_failed(access, "the bastion's signer refused the certificate; tell your operators");
+        login_failed(
+            access,
+            "the bastion's signer gave no certificate, perhaps because it was restarted since you logged in; "
+            "please connect again");
         return;
     }
     memcpy(copy, certificate.at, len);

@@ -94,7 +94,7 @@ static enum err read_verify(struct cursor body, struct verify_request *request)
 static const char *verify(struct signer *signer, uint32_t ref, struct verify_request *request,
                           struct keys_proof *ret_proof)
 {
-    const struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
+    struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
     if (session == NULL || session->id_len_bytes == 0) {
         return "there is no session id to verify against";
     }
@@ -109,7 +109,11 @@ static const char *verify(struct signer *signer, uint32_t ref, struct verify_req
      * the token's flags with the answer. */
     enum err err = keys_signature_verify(request->user.key_blob, request->user.algorithm, request->signature,
                                          data, KEYS_TOUCH_JUDGED_BY_CALLER, ret_proof);
-    return err == ERR_NONE ? NULL : "the signature is not that key's over this session";
+    if (err != ERR_NONE) {
+        return "the signature is not that key's over this session";
+    }
+    session->has_user = true;
+    return NULL;
 }
 
 static enum err answer_verify(struct signer *signer, uint32_t ref, struct cursor body, struct writer *reply)
@@ -138,7 +142,7 @@ enum err signer_answer(struct signer *signer, const struct ipc_message *message,
     }
     if (message->type == IPC_MINT_USER) {
         *ret_reply_type = IPC_MINT_USER_DONE;
-        return signer_answer_mint(signer, message->body, now_s, reply);
+        return signer_answer_mint(signer, message->ref, message->body, now_s, reply);
     }
     assert(message->type == IPC_SIGNER_FORGET); /* ipc_check() lets nothing else through to the signer */
     *ret_reply_type = IPC_NONE;

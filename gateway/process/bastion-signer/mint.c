@@ -61,6 +61,14 @@ static bool is_source_list(struct cursor list)
     return keys_source_match(list, NULL, &ignored, &bad) == ERR_NONE;
 }
 
+/* Whatever the monitor believes: without somebody's signature over this very connection there is nobody whom
+ * a certificate could be for. */
+static const char *refuse_connection(struct signer *signer, uint32_t ref)
+{
+    const struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
+    return session != NULL && session->has_user ? NULL : "no user was verified on this connection";
+}
+
 static const char *refuse_validity(const struct keys_certificate *certificate, uint64_t now_s)
 {
     uint64_t after = certificate->valid_after_s;
@@ -130,12 +138,16 @@ static enum err mint(const struct signer_key *ca, const struct keys_certificate 
     return keys_certificate_finish(out, blob, ret_certificate);
 }
 
-enum err signer_answer_mint(struct signer *signer, struct cursor body, int64_t now_s, struct writer *reply)
+enum err signer_answer_mint(struct signer *signer, uint32_t ref, struct cursor body, int64_t now_s,
+                            struct writer *reply)
 {
     struct keys_certificate certificate = {.kind = KEYS_CERTIFICATE_USER};
     struct cursor subject;
     TRY(read_mint(body, &subject, &certificate));
-    signer->refusal = refuse_subject(signer, subject, &certificate);
+    signer->refusal = refuse_connection(signer, ref);
+    if (signer->refusal == NULL) {
+        signer->refusal = refuse_subject(signer, subject, &certificate);
+    }
     if (signer->refusal == NULL) {
         signer->refusal = refuse_texts(&certificate);
     }

@@ -2,6 +2,8 @@
 #ifndef BASTION_SIGNER_SESSIONS_H
 #define BASTION_SIGNER_SESSIONS_H
 
+#include <stdbool.h>
+
 #include "base/cursor.h"
 #include "base/err.h"
 
@@ -15,6 +17,7 @@ struct signer_session {
     uint16_t signature_count;
     uint8_t id_len_bytes; /* 0: no host key signature yet */
     uint8_t id[SIGNER_HASH_MAX_BYTES];
+    bool has_user; /* a signature of a user over this id was verified */
 };
 
 /** Dense: rows [0, count) are in use. {0} is empty. */

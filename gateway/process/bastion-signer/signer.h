@@ -30,7 +30,7 @@ MUST_CHECK enum err signer_sign(const struct signer_key *key, struct cursor mess
 MUST_CHECK enum err signer_answer(struct signer *signer, const struct ipc_message *message, int64_t now_s,
                                   enum ipc_type *ret_reply_type, struct writer *reply);
 /** MINT_USER. Same contract. */
-MUST_CHECK enum err signer_answer_mint(struct signer *signer, struct cursor body, int64_t now_s,
+MUST_CHECK enum err signer_answer_mint(struct signer *signer, uint32_t ref, struct cursor body, int64_t now_s,
                                        struct writer *reply);
 
 #endif

@@ -392,10 +392,45 @@ static bool mint(const struct mint *wish, struct cursor *ret_certificate)
     return is_ok;
 }
 
+/* The connection on which certificates are asked for: somebody has proven a key there. */
+static void log_in(uint32_t ref)
+{
+    struct login login = login_of(KEYS_METHOD_PLAIN);
+    uint8_t signature_memory[256];
+    struct cursor blob;
+    assert_true(sign_kex(ref, 0, HASH, 32, &blob));
+    assert_true(verify(ref, &login, sign_login(&login, signature_memory)));
+}
+
+static void certificate_without_a_verified_user_is_refused(void **state)
+{
+    (void)state;
+    start(&child);
+    struct mint wish = good_mint();
+    struct login wrong = login_of(KEYS_METHOD_PLAIN);
+    uint8_t signature_memory[256];
+    struct cursor blob;
+    assert_false(mint(&wish, &blob)); /* nothing at all has happened on this connection */
+    assert_true(sign_kex(1, 0, HASH, 32, &blob));
+    assert_false(mint(&wish, &blob));
+    struct cursor signature = sign_login(&wrong, signature_memory);
+    wrong.user = "bob";
+    assert_false(verify(1, &wrong, signature));
+    assert_false(mint(&wish, &blob));
+    log_in(2); /* another connection's user is no help */
+    assert_false(mint(&wish, &blob));
+    log_in(1);
+    assert_true(mint(&wish, &blob));
+    child_send(&child, IPC_SIGNER_FORGET, 1, NULL);
+    assert_false(mint(&wish, &blob));
+    assert_int_equal(child_leave(&child), 0);
+}
+
 static void certificate_is_minted_as_asked(void **state)
 {
     (void)state;
     start(&child);
+    log_in(1);
     struct mint wish = good_mint();
     struct cursor blob;
     assert_true(mint(&wish, &blob));
@@ -464,6 +499,7 @@ static void mint_outside_the_rules_is_refused(void **state)
     row.extensions[1] = row.extensions[0];
     rows[count++] = row;
     start(&child);
+    log_in(1);
     struct cursor blob;
     for (size_t i = 0; i < count; i++) {
         if (mint(&rows[i], &blob)) {
@@ -591,6 +627,7 @@ int main(void)
         cmocka_unit_test(login_for_another_session_is_refused),
         cmocka_unit_test(forgotten_connection_has_no_session_id),
         cmocka_unit_test(table_of_connections_is_bounded),
+        cmocka_unit_test(certificate_without_a_verified_user_is_refused),
         cmocka_unit_test(certificate_is_minted_as_asked),
         cmocka_unit_test(mint_outside_the_rules_is_refused),
         cmocka_unit_test(message_that_breaks_its_row_ends_the_signer),
