@@ -115,7 +115,8 @@ enum err fd_write_all(int fd, struct cursor bytes)
     return ERR_NONE;
 }
 
-enum err fd_replace_file(int dir_fd, const char *name, unsigned mode, struct cursor bytes)
+static enum err write_and_rename(int dir_fd, const char *name, unsigned mode, struct cursor bytes,
+                                 bool is_synced)
 {
     char temporary[NAME_MAX + 1];
     int len = snprintf(temporary, sizeof temporary, ".%s.%ld.tmp", name, (long)getpid());
@@ -127,15 +128,26 @@ enum err fd_replace_file(int dir_fd, const char *name, unsigned mode, struct cur
         return ERR_SYSTEM;
     }
     enum err err = fd_write_all(fd, bytes);
-    if (err == ERR_NONE && (fsync(fd) != 0 || renameat(dir_fd, temporary, dir_fd, name) != 0)) {
+    if (err == ERR_NONE &&
+        ((is_synced && fsync(fd) != 0) || renameat(dir_fd, temporary, dir_fd, name) != 0)) {
         err = ERR_SYSTEM;
     }
     if (err != ERR_NONE) {
         int kept_errno = errno;
         (void)unlinkat(dir_fd, temporary, 0);
         errno = kept_errno;
-        return err;
     }
+    return err;
+}
+
+enum err fd_swap_file(int dir_fd, const char *name, unsigned mode, struct cursor bytes)
+{
+    return write_and_rename(dir_fd, name, mode, bytes, false);
+}
+
+enum err fd_replace_file(int dir_fd, const char *name, unsigned mode, struct cursor bytes)
+{
+    TRY(write_and_rename(dir_fd, name, mode, bytes, true));
     OWNED_FD folder = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return folder >= 0 && fsync(folder) == 0 ? ERR_NONE : ERR_SYSTEM;
 }

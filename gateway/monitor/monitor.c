@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "crypto/hash.h"
 #include "sandbox/sandbox.h"
 #include "state.h"
@@ -142,9 +143,12 @@ static void reload_policy(struct monitor *monitor)
     if (!survives_in_child(monitor) || policy_file_load(monitor, sentence, sizeof sentence) != ERR_NONE) {
         REPORT(monitor, "policy.refused", EVENT_FAILURE, {.key = "sentence", .text = sentence},
                {.key = "policy", .text = before});
+        monitor->policy_refused_s = clock_wall_s();
+        text_printable(cursor_of_text(sentence), monitor->policy_refusal, sizeof monitor->policy_refusal);
         report_evidence(monitor, "policy", "refused, the one before stays in force");
         return;
     }
+    monitor->policy_refused_s = 0;
     REPORT(monitor, "policy.loaded", EVENT_SUCCESS, {.key = "policy", .text = monitor->policy_hash},
            {.key = "before", .text = before});
     report_evidence(monitor, "policy", monitor->policy_hash);
@@ -209,6 +213,7 @@ static void tick(struct loop_op *op, int result)
         }
     }
     service_tick(monitor, now_us);
+    status_tick(monitor, now_us);
     lease_drop(&monitor->leases, NULL, now_us, LEASE_SWEEP_S);
     child_sweep(monitor);
     if (monitor->is_stopping && now_us >= monitor->stop_at_us) {
@@ -367,8 +372,10 @@ enum err monitor_start(const struct gateway_config *config, const char *libexec_
         monitor_stop(monitor);
         return err;
     }
+    monitor->started_s = clock_wall_s();
     REPORT(monitor, "daemon.started", EVENT_SUCCESS, {.key = "policy", .text = monitor->policy_hash},
            EVENT_NUMBER("pid", (uint64_t)getpid()));
+    status_tick(monitor, clock_monotonic_us());
     *ret = monitor;
     return ERR_NONE;
 }
@@ -403,6 +410,7 @@ void monitor_stop(struct monitor *monitor)
         }
         wait_for_recorder(monitor);
         child_done(&monitor->signer.service.child);
+        status_stopped(monitor);
         REPORT(monitor, "daemon.stopped", EVENT_SUCCESS, EVENT_NUMBER("pid", (uint64_t)getpid()));
         loop_free(monitor->loop); /* nothing is in flight after it */
         child_sweep(monitor);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "state.h"
@@ -68,6 +69,7 @@ enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t si
     TRY(err);
     policy_free(monitor->policy);
     monitor->policy = policy;
+    monitor->policy_loaded_s = clock_wall_s();
     (void)text_hex(cursor_of(policy_sha256(policy), POLICY_HASH_BYTES), monitor->policy_hash,
                    sizeof monitor->policy_hash);
     return ERR_NONE;

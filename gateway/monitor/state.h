@@ -207,6 +207,11 @@ struct monitor {
     struct lease_table leases;
     struct lockout_table lockouts;
     struct history history;
+    int64_t started_s, policy_loaded_s;
+    int64_t policy_refused_s; /* 0: the file was not refused since it was loaded */
+    char policy_refusal[LIMIT_SENTENCE_BYTES];
+    uint64_t status_us, status_events; /* status.c: when it was written, and after which event */
+    bool is_status_lost;
     struct signer_calls signer;
     struct recordings recordings;
     struct listener listeners[CONFIG_LISTEN_MAX];
@@ -385,6 +390,12 @@ void past_denied(const struct connection *connection, const struct access *acces
                  const char *sentence);
 void past_opened(const struct access *access);
 void past_ended(struct monitor *monitor, const struct recording *recording, const char *how);
+
+/* status.c */
+/** Write the file when something changed, and every few seconds. */
+void status_tick(struct monitor *monitor, uint64_t now_us);
+/** The last word: the daemon has ended. */
+void status_stopped(struct monitor *monitor);
 
 /* policy_file.c */
 MUST_CHECK enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes);

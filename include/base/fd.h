@@ -29,5 +29,8 @@ MUST_CHECK enum err fd_write_all(int fd, struct cursor bytes);
 /** Replace file `name` by one with `bytes`: temporary file, fsync, rename, fsync of the folder.
  *  @return ERR_SYSTEM; then the old file is unchanged. */
 MUST_CHECK enum err fd_replace_file(int dir_fd, const char *name, unsigned mode, struct cursor bytes);
+/** The same without waiting for the disk: readers see the old or the new file, and what a power failure
+ * leaves of it does not matter. @return ERR_SYSTEM. */
+MUST_CHECK enum err fd_swap_file(int dir_fd, const char *name, unsigned mode, struct cursor bytes);
 
 #endif

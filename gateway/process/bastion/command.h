@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "config/config.h"
 #include "record/age.h"
 #include "record/note.h"
 #include "replay/list.h"
@@ -22,6 +23,7 @@ int sessions_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
 int export_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
+int status_command(int argc, char **argv);
 
 /* --- options.c --------------------------------------------------------------------------------------- */
 
@@ -53,6 +55,9 @@ enum {
     }
 /** @return whether `option` was one of the common ones. */
 bool common_take(struct common *common, int option, const char *argument);
+
+/** The configuration: --config, else the usual place, else its defaults. Says on stderr what is wrong. */
+bool config_find(const struct common *common, struct gateway_config *ret_config);
 
 /** The folders and keys that are in force: options, else the configuration, else its defaults. */
 struct places {

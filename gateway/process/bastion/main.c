@@ -14,6 +14,7 @@ static const struct {
     const char *summary;
 } COMMANDS[] = {
     {"policy", policy_command, "check a policy file, explain a decision"},
+    {"status", status_command, "what the running gateway is doing"},
     {"sessions", sessions_command, "list recorded sessions"},
     {"replay", replay_command, "show a recording in this terminal"},
     {"export", export_command, "write a recording as an asciicast"},

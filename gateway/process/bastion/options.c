@@ -50,7 +50,7 @@ static bool print_report(const struct yaml_report *report)
 }
 
 /* A missing file at the usual place is an empty one: all keys have defaults. */
-static bool load_config(const struct common *common, struct gateway_config *ret_config)
+bool config_find(const struct common *common, struct gateway_config *ret_config)
 {
     const char *path = common->config == NULL ? CONFIG_PATH : common->config;
     uint8_t *bytes = NULL;
@@ -87,7 +87,7 @@ bool places_find(const struct common *common, struct places *ret_places)
 {
     struct gateway_config *config = calloc(1, sizeof *config);
     bool needs_config = common->recordings == NULL || common->evidence == NULL || common->key == NULL;
-    bool is_good = config != NULL && (!needs_config || load_config(common, config)) &&
+    bool is_good = config != NULL && (!needs_config || config_find(common, config)) &&
                    copy_path(ret_places->recordings, common->recordings, config->recordings_dir, "") &&
                    copy_path(ret_places->evidence, common->evidence, config->evidence_dir, "") &&
                    copy_path(ret_places->key, common->key, config->keys.log, ".pub");
