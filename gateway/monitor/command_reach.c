@@ -77,14 +77,19 @@ static const char *grant_words(const struct policy_grant *grant, char text[stati
 {
     const char *exec = grant->exec == GRANT_EXEC_ANY ? "commands" : "some commands";
     const char *sftp = grant->sftp == GRANT_SFTP_READ ? "sftp (reading)" : "sftp";
+    bool is_any = grant->forward == GRANT_FORWARD_ANY;
+    const char *forward = is_any ? "forwarding" : "forwarding to some places";
+    is_any = grant->remote_forward == GRANT_FORWARD_ANY;
+    const char *remote = is_any ? "remote forwarding" : "remote forwarding from some places";
     const struct {
         bool has;
         const char *word;
     } rows[] = {{grant->shell, "shell"},
                 {grant->exec != GRANT_EXEC_NONE, exec},
                 {grant->sftp != GRANT_SFTP_NONE, sftp},
-                {grant->forward, "forwarding"},
-                {grant->remote_forward, "remote forwarding"},
+                {grant->connect, "byte stream"},
+                {grant->forward != GRANT_FORWARD_NONE, forward},
+                {grant->remote_forward != GRANT_FORWARD_NONE, remote},
                 {grant->agent, "agent"},
                 {grant->x11, "x11"}};
     size_t used = 0;
@@ -96,6 +101,23 @@ static const char *grant_words(const struct policy_grant *grant, char text[stati
         }
     }
     return text;
+}
+
+/* What to type. Nobody logs in at a byte stream (kind tcp): a forward of the client's own leads there. */
+static void say_line(struct command *command, const struct policy_reach *reach, const char *jump)
+{
+    struct cursor host = example_host(reach);
+    int len = (int)cursor_len(&host);
+    char port[16] = "";
+    if (reach->account[0] == 0) {
+        command_say(command, "    ssh -N -L %u:%.*s:%u %s\n", reach->port, len, (const char *)host.at,
+                    reach->port, jump);
+        return;
+    }
+    if (reach->port != SSH_PORT) {
+        (void)snprintf(port, sizeof port, " -p %u", reach->port);
+    }
+    command_say(command, "    ssh -J %s%s %s@%.*s\n", jump, port, reach->account, len, (const char *)host.at);
 }
 
 static bool say_account(void *context, const struct policy_reach *reach)
@@ -112,20 +134,17 @@ static bool say_account(void *context, const struct policy_reach *reach)
     }
     char words[WORDS_BYTES];
     char age[COMMAND_AGE_BYTES];
-    char port[16] = "";
-    struct cursor host = example_host(reach);
-    if (reach->port != SSH_PORT) {
-        (void)snprintf(port, sizeof port, " -p %u", reach->port);
-    }
-    command_say(command, "  as %s: %s", reach->account, grant_words(reach->grant, words));
+    bool has_account = reach->account[0] != 0;
+    command_say(command, "  %s%s%s%s", has_account ? "as " : "", reach->account, has_account ? ": " : "",
+                grant_words(reach->grant, words));
     if (reach->needs_factor) {
         command_say(command, " (asks for a second factor at most %s old)",
                     command_age(reach->factor_max_age_s, age));
     } else if (reach->factor_adds) {
         command_say(command, " (a part of it only after \"mfa renew\")");
     }
-    command_say(command, "\n    ssh -J %s%s %s@%.*s\n", listing->jump, port, reach->account,
-                (int)cursor_len(&host), (const char *)host.at);
+    command_say(command, "\n");
+    say_line(command, reach, listing->jump);
     return !command->is_cut;
 }
 
@@ -171,8 +190,8 @@ static bool say_section(void *context, const struct policy_reach *reach)
 {
     struct listing *listing = context;
     struct command *command = listing->command;
-    if (reach->target == listing->target) {
-        return true; /* the first account that may be used is the default */
+    if (reach->target == listing->target || reach->account[0] == 0) {
+        return true; /* the first account that may be used is the default; nobody logs in at a byte stream */
     }
     listing->target = reach->target;
     listing->count++;

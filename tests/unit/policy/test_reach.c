@@ -12,6 +12,7 @@ static const char POLICY[] =
     "  dba: { users: [alice] }\n"
     "  ci: { users: [bot], machine: true }\n"
     "  idle: { users: [dave] }\n"
+    "  store: { users: [erin] }\n"
     "targets:\n"
     "  web: { kind: ssh, hosts: [\"*.prod.internal\", node1], addresses: [nodes], login_as: [ec2-user, "
     "deploy], "
@@ -21,7 +22,9 @@ static const char POLICY[] =
     "  far: { kind: ssh, hosts: [far1], addresses: [nodes], login_as: [root], host_keys: { known_hosts: "
     "db.hosts "
     "} }\n"
+    "  cache: { kind: tcp, hosts: [cache], port: 6379, addresses: [nodes] }\n"
     "rules:\n"
+    "- { id: cache, who: [store], to: [cache], can: { connect: true }, when: { mfa: 1h } }\n"
     "- { id: web-shell, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { from: [vpn] } "
     "}\n"
     "- { id: web-exec, who: [dba], to: [web], as: [ec2-user], can: { exec: true }, when: { mfa: 15m, from: "
@@ -59,10 +62,11 @@ static bool tell(void *context, const struct policy_reach *reach)
 {
     struct told *told = context;
     size_t used = strlen(told->text);
-    (void)snprintf(told->text + used, sizeof told->text - used, "%s/%zu:%u %s%s%s%s%s%s; ", reach->target,
+    (void)snprintf(told->text + used, sizeof told->text - used, "%s/%zu:%u %s%s%s%s%s%s%s; ", reach->target,
                    reach->host_count, reach->port, reach->account, reach->grant->shell ? " shell" : "",
                    reach->grant->exec != GRANT_EXEC_NONE ? " exec" : "", reach->grant->agent ? " agent" : "",
-                   reach->needs_factor ? " needs factor" : "", reach->factor_adds ? " factor adds" : "");
+                   reach->grant->connect ? " connect" : "", reach->needs_factor ? " needs factor" : "",
+                   reach->factor_adds ? " factor adds" : "");
     told->rows++;
     return told->rows != told->most;
 }
@@ -98,6 +102,12 @@ static void reach_from_elsewhere_leaves_out_what_the_address_forbids(void **stat
     expect("bot", "10.8.0.1", NULL, 0, "");
 }
 
+static void reach_of_a_byte_stream_has_no_account(void **state)
+{
+    (void)state;
+    expect("erin", "100.64.1.1", NULL, 0, "cache/1:6379  connect needs factor; ");
+}
+
 static void reach_of_nobody_is_empty(void **state)
 {
     (void)state;
@@ -117,6 +127,7 @@ int main(void)
         cmocka_unit_test(reach_lists_what_the_rules_give_and_no_more),
         cmocka_unit_test(reach_without_factor_says_where_one_is_needed_or_adds),
         cmocka_unit_test(reach_from_elsewhere_leaves_out_what_the_address_forbids),
+        cmocka_unit_test(reach_of_a_byte_stream_has_no_account),
         cmocka_unit_test(reach_of_nobody_is_empty),
         cmocka_unit_test(reach_stops_when_told_so),
     };
