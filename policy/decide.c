@@ -171,6 +171,8 @@ static void add_to_grant(struct policy_grant *grant, const struct policy *policy
     grant->exec_record_cap_bytes = cap > grant->exec_record_cap_bytes ? cap : grant->exec_record_cap_bytes;
     enum record_input input = own->input == RECORD_INPUT_DEFAULT ? policy->record.input : own->input;
     grant->record_input = grant->record_input || input == RECORD_INPUT_ALL;
+    enum record_sftp sftp = own->sftp == RECORD_SFTP_DEFAULT ? policy->record.sftp : own->sftp;
+    grant->sftp_hashes = grant->sftp_hashes || sftp != RECORD_SFTP_NAMES;
     uint32_t session_s = rule->limits.session_s != 0 ? rule->limits.session_s : policy->limits.session_s;
     uint32_t idle_s = rule->limits.idle_s != 0 ? rule->limits.idle_s : policy->limits.idle_s;
     grant->session_limit_s = stricter(session_s, grant->session_limit_s);

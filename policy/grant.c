@@ -10,11 +10,17 @@ bool grant_is_empty(const struct policy_grant *grant)
            grant->remote_forward == GRANT_FORWARD_NONE;
 }
 
+bool grant_has_sftp(const struct policy_grant *grant)
+{
+    return grant->sftp != GRANT_SFTP_NONE;
+}
+
 void grant_write(struct writer *out, const struct policy_grant *grant)
 {
     writer_bool(out, grant->shell);
     writer_u8(out, (uint8_t)grant->exec);
     writer_u8(out, (uint8_t)grant->sftp);
+    writer_bool(out, grant->sftp_hashes);
     writer_bool(out, grant->agent);
     writer_bool(out, grant->x11);
     writer_bool(out, grant->connect);
@@ -128,6 +134,7 @@ static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *g
     TRY(read_choice(in, GRANT_SFTP_WRITE, &sftp));
     grant->exec = (enum grant_exec)exec;
     grant->sftp = (enum grant_sftp)sftp;
+    TRY(read_flag(in, &grant->sftp_hashes));
     TRY(read_flag(in, &grant->agent));
     TRY(read_flag(in, &grant->x11));
     TRY(read_flag(in, &grant->connect));

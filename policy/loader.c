@@ -218,6 +218,19 @@ static void read_input(void *context, const struct yaml_node *value, void *into)
     }
 }
 
+static void read_sftp_record(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    enum record_sftp *sftp = into;
+    if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "names")) {
+        *sftp = RECORD_SFTP_NAMES;
+    } else if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "names+hashes")) {
+        *sftp = RECORD_SFTP_HASHES;
+    } else {
+        LOADER_ERROR(loader, value, "\"sftp\" must be names or names+hashes");
+    }
+}
+
 void loader_record(struct loader *loader, const struct yaml_node *node, struct record_rules *ret)
 {
     static const struct yaml_field FIELDS[] = {
@@ -227,7 +240,7 @@ void loader_record(struct loader *loader, const struct yaml_node *node, struct r
          .max = RECORD_CAP_MAX},
         {.name = "terminal", .read = read_terminal},
         {.name = "input", .offset = offsetof(struct record_rules, input), .read = read_input},
-        {.name = "sftp", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "sftp", .offset = offsetof(struct record_rules, sftp), .read = read_sftp_record},
         {.name = "db", .type = YAML_FIELD_UNSUPPORTED},
         {.name = "params", .type = YAML_FIELD_UNSUPPORTED},
         {.name = "results", .type = YAML_FIELD_UNSUPPORTED},

@@ -99,10 +99,12 @@ struct can {
 };
 
 enum record_input { RECORD_INPUT_DEFAULT = 0, RECORD_INPUT_NONE, RECORD_INPUT_ALL };
+enum record_sftp { RECORD_SFTP_DEFAULT = 0, RECORD_SFTP_NAMES, RECORD_SFTP_HASHES };
 enum { RECORD_CAP_MAX = 1 << 30 };
 struct record_rules {
     uint64_t exec_cap_bytes; /* UINT64_MAX: the default */
     enum record_input input;
+    enum record_sftp sftp;
 };
 
 struct limit_rules {

@@ -40,7 +40,7 @@ rules:
     who: [engineers]
     to: [nodes]
     as: [ec2-user]
-    can: {{ shell: true, exec: true }}
+    can: {{ shell: true, exec: true, sftp: read }}
     when: {{ mfa: 8h, from: [engineers] }}
   - id: engineers-look
     who: [engineers]

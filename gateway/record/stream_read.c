@@ -27,8 +27,54 @@ const char *record_kind_name(unsigned kind)
         [RECORD_END] = "end",
         [RECORD_FORWARD_OPEN] = "forward_open",
         [RECORD_FORWARD_CLOSE] = "forward_close",
+        [RECORD_FILE_REQUEST] = "file_request",
+        [RECORD_FILE_RESULT] = "file_result",
+        [RECORD_FILE_TOTAL] = "file_total",
     };
     return kind < RECORD_KIND_COUNT && NAMES[kind] != NULL ? NAMES[kind] : "unknown";
+}
+
+const char *record_file_op_name(unsigned op)
+{
+    static const char *const NAMES[RECORD_FILE_OPS] = {
+        [RECORD_FILE_OPEN] = "open",
+        [RECORD_FILE_OPENDIR] = "opendir",
+        [RECORD_FILE_REMOVE] = "remove",
+        [RECORD_FILE_RENAME] = "rename",
+        [RECORD_FILE_POSIX_RENAME] = "posix-rename",
+        [RECORD_FILE_MKDIR] = "mkdir",
+        [RECORD_FILE_RMDIR] = "rmdir",
+        [RECORD_FILE_SETSTAT] = "setstat",
+        [RECORD_FILE_FSETSTAT] = "fsetstat",
+        [RECORD_FILE_LSETSTAT] = "lsetstat",
+        [RECORD_FILE_SYMLINK] = "symlink",
+        [RECORD_FILE_HARDLINK] = "hardlink",
+        [RECORD_FILE_COPY_DATA] = "copy-data",
+        [RECORD_FILE_FSYNC] = "fsync",
+        [RECORD_FILE_LIMITS] = "limits",
+        [RECORD_FILE_READLINK] = "readlink",
+        [RECORD_FILE_EXPAND_PATH] = "expand-path",
+        [RECORD_FILE_STATVFS] = "statvfs",
+        [RECORD_FILE_USERS_GROUPS] = "users-groups",
+        [RECORD_FILE_SCP_PUT] = "scp-put",
+        [RECORD_FILE_SCP_GET] = "scp-get",
+        [RECORD_FILE_SCP_MKDIR] = "scp-mkdir",
+        [RECORD_FILE_RSYNC_PUT] = "rsync-put",
+        [RECORD_FILE_RSYNC_GET] = "rsync-get",
+        [RECORD_FILE_GIT_PUSH] = "git-push",
+        [RECORD_FILE_GIT_FETCH] = "git-fetch",
+    };
+    return op < RECORD_FILE_OPS && NAMES[op] != NULL ? NAMES[op] : "unknown";
+}
+
+const char *record_file_order_name(unsigned order)
+{
+    static const char *const NAMES[RECORD_FILE_ORDERS] = {
+        [RECORD_FILE_NO_BYTES] = "no bytes",          [RECORD_FILE_SEQUENTIAL] = "sequential",
+        [RECORD_FILE_FROM_OFFSET] = "from an offset", [RECORD_FILE_SPARSE] = "sparse",
+        [RECORD_FILE_OUT_OF_ORDER] = "out of order",  [RECORD_FILE_NOT_DECODED] = "not decoded",
+    };
+    return order < RECORD_FILE_ORDERS ? NAMES[order] : "unknown";
 }
 
 enum err record_next(struct cursor *in, struct record *ret_record)
@@ -112,6 +158,36 @@ static enum err read_two_counts(struct cursor *in, uint64_t *ret_first, uint64_t
     return cursor_u64be(in, ret_second);
 }
 
+static enum err read_hash(struct cursor *in, struct cursor *ret_hash)
+{
+    TRY(cursor_string(in, 32, ret_hash));
+    return cursor_len(ret_hash) == 0 || cursor_len(ret_hash) == 32 ? ERR_NONE : ERR_MALFORMED;
+}
+
+static enum err read_file_request(struct cursor *in, struct record_file_request *request)
+{
+    TRY(cursor_u32be(in, &request->number));
+    TRY(cursor_u8(in, &request->op));
+    TRY(cursor_u32be(in, &request->flags));
+    TRY(cursor_u32be(in, &request->mode));
+    TRY(cursor_u64be(in, &request->size));
+    TRY(cursor_u32be(in, &request->of));
+    TRY(cursor_u32be(in, &request->of_second));
+    TRY(cursor_string(in, RECORD_FILE_PATH_BYTES, &request->path));
+    return cursor_string(in, RECORD_FILE_PATH_BYTES, &request->second);
+}
+
+static enum err read_file_total(struct cursor *in, struct record_file_total *total)
+{
+    TRY(cursor_u32be(in, &total->number));
+    TRY(read_two_counts(in, &total->read_bytes, &total->written_bytes));
+    TRY(cursor_u8(in, &total->read_order));
+    TRY(cursor_u8(in, &total->written_order));
+    TRY(cursor_u8(in, &total->flags));
+    TRY(read_hash(in, &total->read_sha256));
+    return read_hash(in, &total->written_sha256);
+}
+
 static enum err read_fields(struct cursor *in, struct record_body *body)
 {
     switch (body->kind) {
@@ -157,6 +233,13 @@ static enum err read_fields(struct cursor *in, struct record_body *body)
     case RECORD_END:
         TRY(cursor_u32be(in, &body->end.exit_status));
         return read_text(in, &body->end.reason);
+    case RECORD_FILE_REQUEST:
+        return read_file_request(in, &body->file_request);
+    case RECORD_FILE_RESULT:
+        TRY(cursor_u32be(in, &body->file_result.number));
+        return cursor_u32be(in, &body->file_result.status);
+    case RECORD_FILE_TOTAL:
+        return read_file_total(in, &body->file_total);
     case RECORD_NONE:
     case RECORD_KIND_COUNT:
         break;

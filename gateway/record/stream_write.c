@@ -199,3 +199,41 @@ void record_write_end(struct writer *out, uint32_t exit_status, struct cursor re
     write_text(out, reason, RECORD_STRING_BYTES);
     end(out, start);
 }
+
+void record_write_file_request(struct writer *out, uint32_t channel,
+                               const struct record_file_request *request)
+{
+    uint8_t *start = begin(out, RECORD_FILE_REQUEST, channel);
+    writer_u32be(out, request->number);
+    writer_u8(out, request->op);
+    writer_u32be(out, request->flags);
+    writer_u32be(out, request->mode);
+    writer_u64be(out, request->size);
+    writer_u32be(out, request->of);
+    writer_u32be(out, request->of_second);
+    writer_string(out, cut(request->path, RECORD_FILE_PATH_BYTES));
+    writer_string(out, cut(request->second, RECORD_FILE_PATH_BYTES));
+    end(out, start);
+}
+
+void record_write_file_result(struct writer *out, uint32_t channel, uint32_t number, uint32_t status)
+{
+    uint8_t *start = begin(out, RECORD_FILE_RESULT, channel);
+    writer_u32be(out, number);
+    writer_u32be(out, status);
+    end(out, start);
+}
+
+void record_write_file_total(struct writer *out, uint32_t channel, const struct record_file_total *total)
+{
+    uint8_t *start = begin(out, RECORD_FILE_TOTAL, channel);
+    writer_u32be(out, total->number);
+    writer_u64be(out, total->read_bytes);
+    writer_u64be(out, total->written_bytes);
+    writer_u8(out, total->read_order);
+    writer_u8(out, total->written_order);
+    writer_u8(out, total->flags);
+    writer_string(out, cut(total->read_sha256, 32));
+    writer_string(out, cut(total->written_sha256, 32));
+    end(out, start);
+}

@@ -25,6 +25,7 @@ void gate_free(struct gate *gate)
     }
     for (unsigned i = 0; i < LIMIT_CHANNELS_PER_ACCESS; i++) {
         tap_done(&gate->channels[i].tap);
+        gate_files_free(&gate->channels[i]);
     }
     free(gate);
 }
@@ -148,12 +149,16 @@ static MUST_CHECK enum err gate_data(struct gate *gate, const struct gate_packet
         gate->counters.to_target_bytes += len_bytes;
     }
     gate->active_us = gate->now_us;
+    if (at->files != NULL && packet->type == RELAY_DATA) {
+        tap_count(&at->tap, stream, data.bytes);
+        return gate_files_data(gate, at, packet->from, data.bytes);
+    }
     if (at->kind == GATE_SESSION) {
         TRY(tap_data(&at->tap, stream, data.bytes));
     } else {
         tap_count(&at->tap, stream, data.bytes);
     }
-    return gate_forward(gate, packet);
+    return at->files == NULL ? gate_forward(gate, packet) : gate_files_errors(gate, at, data.bytes);
 }
 
 static MUST_CHECK enum err gate_window_adjust(struct gate *gate, const struct gate_packet *packet)
@@ -163,6 +168,9 @@ static MUST_CHECK enum err gate_window_adjust(struct gate *gate, const struct ga
     struct gate_channel *at = NULL;
     GATE_READ(gate, packet, relay_read_window_adjust(packet->payload, &recipient, &more_bytes));
     TRY(gate_find(gate, packet->from, recipient, &at));
+    if (at->files != NULL && at->refusal == GATE_ACCEPTED) {
+        return gate_files_window(gate, at, packet->from, more_bytes);
+    }
     struct gate_flow *flow = &at->flow[gate_other(packet->from)];
     /* RFC 4254 5.2: the window MUST NOT be increased above 2^32 - 1 bytes. */
     if (more_bytes > UINT32_MAX - flow->window_bytes) {
@@ -183,7 +191,7 @@ static MUST_CHECK enum err gate_eof(struct gate *gate, const struct gate_packet 
         return gate_violation(gate, packet->from, "sent end of file twice");
     }
     flow->has_sent_eof = true;
-    if (at->refusal != GATE_ACCEPTED) {
+    if (at->refusal != GATE_ACCEPTED || gate_files_hold_eof(at, packet->from)) {
         return ERR_NONE;
     }
     flow->is_eof_passed = true;
@@ -200,6 +208,12 @@ static MUST_CHECK enum err gate_close(struct gate *gate, const struct gate_packe
     TRY(gate_find(gate, packet->from, recipient, &at));
     at->flow[packet->from].has_sent_close = true;
     TRY(gate_tell_refusal(gate, at));
+    if (packet->from == GATE_TARGET && gate_files_hold_close(at)) {
+        return ERR_NONE;
+    }
+    if (at->files != NULL) {
+        TRY(gate_files_pass_close(gate, at));
+    }
     bool is_told = at->refusal == GATE_REFUSAL_TOLD && packet->from == GATE_TARGET;
     if (at->flow[gate_other(packet->from)].has_sent_close) {
         TRY(gate_channel_over(gate, at));

@@ -44,10 +44,13 @@ MUST_CHECK enum err gate_end(struct gate *gate, const char *sentence)
             continue;
         }
         enum err told = sentence == NULL ? ERR_NONE : gate_tell_end(gate, at, text);
+        enum err filed = gate_files_end(at);
         enum err recorded = at->state == GATE_OPEN ? tap_closed(&at->tap) : ERR_NONE;
+        first = first != ERR_NONE ? first : filed;
         first = first != ERR_NONE ? first : told;
         first = first != ERR_NONE ? first : recorded;
         tap_done(&at->tap);
+        gate_files_free(at);
         at->state = GATE_FREE;
     }
     return first;

@@ -130,6 +130,7 @@ static void gate_channel_begin(struct gate *gate, struct gate_channel *at, enum 
                                enum gate_side opener, uint32_t number, struct gate_flow answerer)
 {
     tap_done(&at->tap);
+    gate_files_free(at);
     *at = (struct gate_channel){.state = GATE_ASKED, .kind = kind, .opener = opener};
     at->number[opener] = number;
     at->flow[gate_other(opener)] = answerer;
@@ -250,6 +251,8 @@ static MUST_CHECK enum err gate_reopen(struct gate *gate, struct gate_channel *a
 MUST_CHECK enum err gate_channel_over(struct gate *gate, struct gate_channel *at)
 {
     assert(at->state == GATE_OPEN);
+    TRY(gate_files_end(at));
+    gate_files_free(at);
     TRY(tap_closed(&at->tap));
     if (at->is_reopen_held) {
         return gate_reopen(gate, at);

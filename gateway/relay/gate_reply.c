@@ -70,6 +70,9 @@ static MUST_CHECK enum err gate_note_reply(struct gate *gate, struct gate_channe
     }
     if (what == GATE_AWAITS_MAIN) {
         at->main = is_success ? GATE_MAIN_RUNNING : GATE_MAIN_NONE;
+        if (at->files != NULL) {
+            TRY(gate_files_started(gate, at, is_success));
+        }
         return is_success ? ERR_NONE : gate_note(gate, at, "the target refused to start it", none);
     }
     return ERR_NONE;
@@ -124,13 +127,14 @@ MUST_CHECK enum err gate_tell(struct gate *gate, struct gate_channel *at, const 
     (void)snprintf(text, sizeof text, "bastion: %s\r\n", sentence);
     struct cursor bytes = cursor_of_text(text);
     struct gate_flow *flow = &at->flow[GATE_TARGET]; /* we speak in the target's name, on its window */
-    size_t room_bytes =
-        flow->window_bytes < flow->max_packet_bytes ? flow->window_bytes : flow->max_packet_bytes;
+    uint32_t *window_bytes =
+        at->files == NULL ? &flow->window_bytes : &at->files->lanes[GATE_CLIENT].room_bytes;
+    size_t room_bytes = *window_bytes < flow->max_packet_bytes ? *window_bytes : flow->max_packet_bytes;
     size_t len_bytes = cursor_len(&bytes) < room_bytes ? cursor_len(&bytes) : room_bytes;
     if (len_bytes == 0 || flow->is_eof_passed) {
         return ERR_NONE;
     }
-    flow->window_bytes -= (uint32_t)len_bytes;
+    *window_bytes -= (uint32_t)len_bytes;
     uint8_t memory[RELAY_OWN_PACKET_BYTES];
     struct writer out = writer_of(memory, sizeof memory);
     writer_u32be(&out, at->number[GATE_CLIENT]);

@@ -191,16 +191,16 @@ static enum err gate_subsystem(struct gate *gate, const struct gate_packet *pack
         return gate_refuse_main(gate, at, request, name, "the bastion lets no subsystem but sftp through",
                                 "D-SUBSYSTEM");
     }
-    /* The operations are not looked at yet, so reading alone cannot be kept. */
-    if (gate->grant->sftp != GRANT_SFTP_WRITE) {
-        return gate_refuse_main(gate, at, request, name,
-                                gate->grant->sftp == GRANT_SFTP_NONE
-                                    ? "you may not use sftp here"
-                                    : "the bastion cannot hold sftp to reading yet, so it refuses it",
-                                "D-SFTP");
+    if (!grant_has_sftp(gate->grant)) {
+        return gate_refuse_main(gate, at, request, name, "you may not use sftp here", "D-SFTP");
+    }
+    if (at->has_asked_pty) {
+        return gate_refuse_main(gate, at, request, name, "sftp needs no terminal", "D-SFTP");
     }
     TRY(tap_subsystem(&at->tap, name));
-    return gate_pass_main(gate, packet, at, request);
+    TRY(gate_files_begin(gate, at));
+    TRY(gate_pass_main(gate, packet, at, request));
+    return request->wants_reply ? ERR_NONE : gate_files_started(gate, at, true);
 }
 
 static enum err gate_signal(struct gate *gate, const struct gate_packet *packet, struct gate_channel *at,

@@ -4,6 +4,7 @@
 
 #include "policy/grant.h"
 #include "relay/gate.h"
+#include "relay/sftp.h"
 
 /* Requests of one side that want a reply, oldest first. RFC 4254 section 4 and 5.4: replies carry no number,
  * their order says what they answer, so an answer of ours waits until the replies before it have passed. */
@@ -71,6 +72,15 @@ struct gate_flow {
     bool is_eof_passed; /* the other side got the EOF */
 };
 
+/* A channel that is taken apart. Lanes by the side that they lead to. */
+struct gate_files {
+    struct sftp *sftp; /* OWNED */
+    struct lane lanes[GATE_SIDES];
+    bool has_told;
+    bool is_eof_waiting[GATE_SIDES]; /* of this side, behind data that has no room yet */
+    bool is_close_waiting;           /* of the target */
+};
+
 struct gate_channel {
     enum gate_channel_state state;
     enum gate_kind kind;
@@ -90,6 +100,7 @@ struct gate_channel {
     struct gate_flow held; /* of the target, in the held channel */
     struct tap tap;
     struct gate_path path;               /* of a forward */
+    struct gate_files *files;            /* OWNED; NULL: its bytes pass as they come */
     char sentence[LIMIT_SENTENCE_BYTES]; /* while the refusal is queued */
 };
 
@@ -108,6 +119,7 @@ struct gate {
     uint8_t last[GATE_SIDES]; /* the channel that this side spoke on last: most packets are for it again */
     struct gate_remote remotes[GATE_REMOTES_MAX];
     struct gate_channel channels[LIMIT_CHANNELS_PER_ACCESS];
+    const char *file_reason; /* why a request for a file was refused, in the packet at hand */
     char explain[LIMIT_SENTENCE_BYTES];
 };
 
@@ -163,6 +175,27 @@ MUST_CHECK enum err gate_note(struct gate *gate, const struct gate_channel *at, 
                                   "sent a packet that is not laid out as it must be");                       \
         }                                                                                                    \
     } while (0)
+
+/* gate_files.c */
+MUST_CHECK enum err gate_files_begin(struct gate *gate, struct gate_channel *at);
+void gate_files_free(struct gate_channel *at);
+/** The target has answered whether it runs. */
+MUST_CHECK enum err gate_files_started(struct gate *gate, struct gate_channel *at, bool is_success);
+MUST_CHECK enum err gate_files_data(struct gate *gate, struct gate_channel *at, enum gate_side from,
+                                    struct cursor bytes);
+/** Error output of the target on such a channel: what the client has no room for is lost, after it was
+ * recorded. */
+MUST_CHECK enum err gate_files_errors(struct gate *gate, struct gate_channel *at, struct cursor bytes);
+/** `from` takes more. */
+MUST_CHECK enum err gate_files_window(struct gate *gate, struct gate_channel *at, enum gate_side from,
+                                      uint32_t more_bytes);
+/** @return whether the EOF, the target's CLOSE, must wait behind data; it is sent later then */
+bool gate_files_hold_eof(struct gate_channel *at, enum gate_side from);
+bool gate_files_hold_close(struct gate_channel *at);
+/** The client gives up what it has not got: send it the CLOSE that waited. */
+MUST_CHECK enum err gate_files_pass_close(struct gate *gate, struct gate_channel *at);
+/** Record what is still open. */
+MUST_CHECK enum err gate_files_end(struct gate_channel *at);
 
 /* gate_open.c */
 MUST_CHECK enum err gate_open(struct gate *gate, const struct gate_packet *packet);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "replay/file_words.h"
 #include "replay/moment.h"
 
 enum { NOTE_BYTES = 1024, PARTS_FIRST = 8 };
@@ -136,6 +137,9 @@ static void learn_part(struct replay_part *part, const struct record_body *body)
     case RECORD_TARGET_LOGIN:
     case RECORD_NOTE:
     case RECORD_END:
+    case RECORD_FILE_REQUEST:
+    case RECORD_FILE_RESULT:
+    case RECORD_FILE_TOTAL:
     case RECORD_KIND_COUNT:
         break;
     }
@@ -145,6 +149,7 @@ enum err part_learn(struct replay_survey *survey, size_t part, uint32_t channel,
                     const struct record_body *body)
 {
     survey->refused_count += body->kind == RECORD_REFUSED;
+    survey->file_count += body->kind == RECORD_FILE_REQUEST;
     if (channel == RECORD_WHOLE_ACCESS) {
         return ERR_NONE;
     }
@@ -214,6 +219,13 @@ static enum err note_of_counts(const struct record_body *body, struct queue *not
     return set_note(note, text, ret_event);
 }
 
+static enum err note_of_file(const struct record_body *body, struct queue *note,
+                             struct replay_event *ret_event)
+{
+    char words[REPLAY_FILE_WORDS_BYTES];
+    return note_of_text("[file ", cursor_of_text(replay_file_words(body, words)), "]", note, ret_event);
+}
+
 enum err part_event(const struct record_body *body, uint64_t t_us, struct queue *note,
                     struct replay_event *ret_event)
 {
@@ -252,6 +264,11 @@ enum err part_event(const struct record_body *body, uint64_t t_us, struct queue 
         return note_of_text("[", body->text, "]", note, ret_event);
     case RECORD_STREAM_TOTAL:
         return note_of_total(body, note, ret_event);
+    case RECORD_FILE_REQUEST:
+    case RECORD_FILE_TOTAL:
+        return note_of_file(body, note, ret_event);
+    case RECORD_FILE_RESULT:
+        return body->file_result.status == 0 ? ERR_NOT_FOUND : note_of_file(body, note, ret_event);
     case RECORD_NONE:
     case RECORD_STDIN:
     case RECORD_SHELL:

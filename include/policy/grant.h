@@ -31,6 +31,7 @@ struct policy_grant {
     bool shell; /* a terminal or a shell request without command */
     enum grant_exec exec;
     enum grant_sftp sftp;
+    bool sftp_hashes; /* hash the contents of files that pass */
     bool agent, x11;
     bool connect; /* a byte stream to a target of kind tcp */
     enum grant_forward forward, remote_forward;
@@ -51,6 +52,9 @@ struct policy_grant {
 
 /** Nothing at all may be done with it. */
 bool grant_is_empty(const struct policy_grant *grant);
+
+/** SFTP may be used at all. */
+bool grant_has_sftp(const struct policy_grant *grant);
 
 void grant_write(struct writer *out, const struct policy_grant *grant);
 /** Takes one grant from the front of `in`.

@@ -37,7 +37,82 @@ enum record_kind {
     RECORD_END = 20,          /* the last record of a clean session; without it the session was lost */
     RECORD_FORWARD_OPEN = 21, /* a forward was opened; what passes is never recorded, only counted */
     RECORD_FORWARD_CLOSE = 22,
+    RECORD_FILE_REQUEST = 30, /* something that names a file was asked for, before it reaches the target */
+    RECORD_FILE_RESULT = 31,  /* what the target answered */
+    RECORD_FILE_TOTAL = 32,   /* the contents of a file that passed */
     RECORD_KIND_COUNT
+};
+
+/** What a FILE_REQUEST asks. Numbers stay. */
+enum record_file_op {
+    RECORD_FILE_NONE = 0,
+    RECORD_FILE_OPEN = 1,
+    RECORD_FILE_OPENDIR = 2,
+    RECORD_FILE_REMOVE = 3,
+    RECORD_FILE_RENAME = 4, /* fails when the new name exists */
+    RECORD_FILE_POSIX_RENAME = 5,
+    RECORD_FILE_MKDIR = 6,
+    RECORD_FILE_RMDIR = 7,
+    RECORD_FILE_SETSTAT = 8,
+    RECORD_FILE_FSETSTAT = 9, /* of an open file */
+    RECORD_FILE_LSETSTAT = 10,
+    RECORD_FILE_SYMLINK = 11, /* path: the link; second: what it says */
+    RECORD_FILE_HARDLINK = 12,
+    RECORD_FILE_COPY_DATA = 13, /* path: the file read; second: the file written; both open */
+    RECORD_FILE_FSYNC = 14,
+    RECORD_FILE_LIMITS = 15,
+    RECORD_FILE_READLINK = 16,
+    RECORD_FILE_EXPAND_PATH = 17,
+    RECORD_FILE_STATVFS = 18,
+    RECORD_FILE_USERS_GROUPS = 19,
+    RECORD_FILE_SCP_PUT = 20, /* one file of `scp -O`, to the target */
+    RECORD_FILE_SCP_GET = 21,
+    RECORD_FILE_SCP_MKDIR = 22,
+    RECORD_FILE_RSYNC_PUT = 23, /* a whole transfer; its contents are not decoded */
+    RECORD_FILE_RSYNC_GET = 24,
+    RECORD_FILE_GIT_PUSH = 25,
+    RECORD_FILE_GIT_FETCH = 26,
+    RECORD_FILE_OPS
+};
+
+/** In which order the bytes of a file passed. */
+enum record_file_order {
+    RECORD_FILE_NO_BYTES = 0,
+    RECORD_FILE_SEQUENTIAL = 1,   /* from the first byte on, each once: the hash is the hash of the file */
+    RECORD_FILE_FROM_OFFSET = 2,  /* in order, but not from the first byte: resumed or appended */
+    RECORD_FILE_SPARSE = 3,       /* in order, with gaps */
+    RECORD_FILE_OUT_OF_ORDER = 4, /* some bytes before others, or twice */
+    RECORD_FILE_NOT_DECODED = 5,  /* the bytes of a protocol that is not taken apart: rsync, git */
+    RECORD_FILE_ORDERS
+};
+
+/** Of a FILE_TOTAL. */
+enum {
+    RECORD_FILE_END_READ = 1,     /* the reader saw the end of the file */
+    RECORD_FILE_WRITE_FAILED = 2, /* the target refused some of the bytes */
+    RECORD_FILE_LEFT_OPEN = 4,    /* never closed: the channel ended first */
+    RECORD_FILE_COPIED_INTO = 8,  /* the target copied data into it (copy-data), which did not pass here */
+};
+#define RECORD_FILE_NO_MODE UINT32_MAX
+#define RECORD_FILE_NO_SIZE UINT64_MAX
+enum { RECORD_FILE_PATH_BYTES = 16384 }; /* two of them and the other fields fit a body */
+
+/** FILE_REQUEST. `number` counts the requests of one channel. */
+struct record_file_request {
+    uint32_t number;
+    uint8_t op;             /* enum record_file_op, or one that this version does not know */
+    uint32_t flags;         /* OPEN: SSH_FXF_*; the SETSTATs: SSH_FILEXFER_ATTR_* */
+    uint32_t mode;          /* or RECORD_FILE_NO_MODE */
+    uint64_t size;          /* or RECORD_FILE_NO_SIZE */
+    uint32_t of, of_second; /* the numbers of the opens whose files are meant; 0: paths say it */
+    struct cursor path, second;
+};
+/** FILE_TOTAL, of the request with the same number. Hashes are 32 bytes, or empty. */
+struct record_file_total {
+    uint32_t number;
+    uint64_t read_bytes, written_bytes;
+    uint8_t read_order, written_order, flags;
+    struct cursor read_sha256, written_sha256;
 };
 
 enum {
@@ -53,6 +128,11 @@ enum {
 
 /** "terminal_out" and so on, as text and JSON name the kinds; "unknown" for other numbers. */
 const char *record_kind_name(unsigned kind);
+
+/** "open", "posix-rename" ...; "unknown" for other numbers. */
+const char *record_file_op_name(unsigned op);
+/** "sequential" ...; "unknown" for other numbers. */
+const char *record_file_order_name(unsigned order);
 
 /* Writing. Each call appends whole records; ask the writer once, at the end, whether all of them fitted. */
 
@@ -83,6 +163,11 @@ void record_write_stream_total(struct writer *out, uint32_t channel, enum record
 void record_write_refused(struct writer *out, uint32_t channel, struct cursor what, struct cursor reason);
 void record_write_target_login(struct writer *out, struct cursor account, struct cursor fingerprint);
 void record_write_note(struct writer *out, uint32_t channel, struct cursor sentence);
+void record_write_file_request(struct writer *out, uint32_t channel,
+                               const struct record_file_request *request);
+/** @param status  SSH_FX_*: 0 is success */
+void record_write_file_result(struct writer *out, uint32_t channel, uint32_t number, uint32_t status);
+void record_write_file_total(struct writer *out, uint32_t channel, const struct record_file_total *total);
 void record_write_end(struct writer *out, uint32_t exit_status, struct cursor reason);
 
 /* Reading. */
@@ -137,6 +222,11 @@ struct record_body {
             uint32_t exit_status; /* or RECORD_NO_STATUS */
             struct cursor reason;
         } end;
+        struct record_file_request file_request;
+        struct {
+            uint32_t number, status;
+        } file_result;
+        struct record_file_total file_total;
     };
 };
 /** @return ERR_NOT_FOUND for a kind that is not known: skip it; ERR_MALFORMED, ERR_TRUNCATED, ERR_TOO_LARGE

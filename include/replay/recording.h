@@ -44,6 +44,7 @@ struct replay_survey {
     size_t part_count;
     uint64_t ignored_records; /* of parts beyond REPLAY_PARTS_MAX */
     uint64_t refused_count;   /* requests that the policy refused */
+    uint64_t file_count;      /* requests that name files */
     uint64_t end_us;
     bool is_closed;
     uint64_t tail_bytes; /* of a frame that was not finished */

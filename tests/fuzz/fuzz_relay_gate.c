@@ -21,7 +21,7 @@ static enum err owner_send(void *context, enum gate_side to, uint8_t type, struc
 {
     struct owner *owner = context;
     assert(type >= RELAY_GLOBAL_REQUEST && type <= RELAY_FAILURE);
-    assert(cursor_len(&body) == 0);
+    assert(cursor_len(&body) == 0 || type == RELAY_DATA || type == RELAY_EXTENDED_DATA); /* SFTP */
     if (head.at == owner->payload.at && head.at != NULL) {
         assert(head.end == owner->payload.end && to != owner->from);
         owner->passed++;
@@ -74,7 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct policy_grant grant = {
         .shell = (grants & 1) != 0,
         .exec = (grants & 2) != 0 ? GRANT_EXEC_ANY : GRANT_EXEC_NONE,
-        .sftp = (grants & 4) != 0 ? GRANT_SFTP_WRITE : GRANT_SFTP_NONE,
+        .sftp = (grants & 4) == 0    ? GRANT_SFTP_NONE
+                : (grants & 32) != 0 ? GRANT_SFTP_READ
+                                     : GRANT_SFTP_WRITE,
         .agent = (grants & 8) != 0,
         .x11 = (grants & 16) != 0,
         .record_input = (grants & 32) != 0,

@@ -21,6 +21,7 @@ enum command_exit {
 /** Each takes its own words: argv[0] is the name of the command. Returns an exit code. */
 int sessions_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
+int files_command(int argc, char **argv);
 int export_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int status_command(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
     {"status", status_command, "what the running gateway is doing"},
     {"sessions", sessions_command, "list recorded sessions"},
     {"replay", replay_command, "show a recording in this terminal"},
+    {"files", files_command, "list the files that a session moved, with hashes"},
     {"export", export_command, "write a recording as an asciicast"},
     {"verify", verify_command, "prove that recordings are whole, with a public key only"},
     {"mfa", enroll_command, "make, list and revoke one-time code secrets"},

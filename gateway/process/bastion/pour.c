@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "replay/file_words.h"
 #include "replay/moment.h"
 #include "replay/screen.h"
 #include "replay/terminal_filter.h"
@@ -176,7 +177,7 @@ int pour_lines(struct show *show)
 
 /* --- records ----------------------------------------------------------------------------------------- */
 
-enum { WORDS_BYTES = 4096 };
+enum { WORDS_BYTES = REPLAY_FILE_WORDS_BYTES };
 
 static void two_texts(char *words, struct cursor first, const char *between, struct cursor second)
 {
@@ -259,6 +260,11 @@ static bool record_words(const struct record_body *body, char words[static WORDS
         return true;
     case RECORD_END:
         end_text(words, body);
+        return true;
+    case RECORD_FILE_REQUEST:
+    case RECORD_FILE_RESULT:
+    case RECORD_FILE_TOTAL:
+        (void)replay_file_words(body, words);
         return true;
     case RECORD_SHELL:
         return true;

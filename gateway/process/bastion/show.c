@@ -149,6 +149,10 @@ static void print_end(const struct replay_survey *survey)
         (void)fprintf(stderr, "%" PRIu64 " requests were refused (--events shows them)\n",
                       survey->refused_count);
     }
+    if (survey->file_count > 0) {
+        (void)fprintf(stderr, "%" PRIu64 " requests name files (bastion files shows them)\n",
+                      survey->file_count);
+    }
     if (survey->ignored_records > 0) {
         (void)fprintf(stderr,
                       "%" PRIu64 " records belong to later channels than the first %d and are not shown\n",

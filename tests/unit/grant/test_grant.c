@@ -23,6 +23,7 @@ static struct policy_grant sample(void)
     struct policy_grant grant = {.shell = true,
                                  .exec = GRANT_EXEC_LISTED,
                                  .sftp = GRANT_SFTP_READ,
+                                 .sftp_hashes = true,
                                  .connect = true,
                                  .forward = GRANT_FORWARD_LISTED,
                                  .remote_forward = GRANT_FORWARD_ANY,
@@ -92,9 +93,10 @@ static void grant_damaged_bytes_are_malformed(void **state)
         {"sftp 3", 0, 2, 3},          {"no words", 1, 0, 0},
         {"too many words", 1, 0, 33}, {"word runs out of the block", 1, 4, 200},
         {"star in front", 1, 5, '*'}, {"metacharacter", 1, 6, ';'},
-        {"forward 3", 0, 6, 3},       {"remote forward 3", 0, 7, 3},
-        {"no use", 2, 0, 0},          {"unknown use", 2, 0, 3},
-        {"place runs out", 2, 4, 99}, {"no port", 2, 14, 'x'},
+        {"forward 3", 0, 7, 3},       {"remote forward 3", 0, 8, 3},
+        {"hashes 2", 0, 3, 2},        {"no use", 2, 0, 0},
+        {"unknown use", 2, 0, 3},     {"place runs out", 2, 4, 99},
+        {"no port", 2, 14, 'x'},
     };
     const size_t starts[] = {0, patterns_at, places_at};
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {

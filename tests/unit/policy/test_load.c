@@ -300,8 +300,8 @@ static const struct {
      "p.yaml:18:13: \"if_recording_fails\" is not supported by this version"},
     {DEFAULTS, "defaults: { limits: { channels_per_connection: 17 } }\n",
      "p.yaml:18:48: \"channels_per_connection\" must be a number from 1 to 16"},
-    {DEFAULTS, "defaults: { record: { sftp: names } }\n",
-     "p.yaml:18:23: \"sftp\" is not supported by this version"},
+    {DEFAULTS, "defaults: { record: { sftp: all } }\n",
+     "p.yaml:18:29: \"sftp\" must be names or names+hashes"},
 
     {TESTS, "tests: [{ name: t, as: { user: alice } }]\n", "p.yaml:19:9: a test needs \"allow\" or \"deny\""},
     {TESTS, "tests: [{ name: t, as: { user: alice }, deny: [] }]\n",

@@ -32,6 +32,23 @@ static struct writer writer_all(uint8_t *memory, size_t size)
     record_write_forward_open(&out, 3, cursor_of_text("direct-tcpip"), cursor_of_text("::1"),
                               cursor_of_text("h:1"));
     record_write_forward_close(&out, 3, 30, 40);
+    const struct record_file_request request = {.number = 7,
+                                                .op = RECORD_FILE_RENAME,
+                                                .flags = 1,
+                                                .mode = RECORD_FILE_NO_MODE,
+                                                .size = 9,
+                                                .of = 3,
+                                                .of_second = 4,
+                                                .path = text,
+                                                .second = cursor_of_text("new")};
+    record_write_file_request(&out, 2, &request);
+    record_write_file_result(&out, 2, 7, 4);
+    const struct record_file_total total = {.number = 7,
+                                            .read_bytes = 1,
+                                            .written_bytes = 2,
+                                            .written_order = RECORD_FILE_SEQUENTIAL,
+                                            .written_sha256 = cursor_of(HASH, sizeof HASH)};
+    record_write_file_total(&out, 2, &total);
     return out;
 }
 
@@ -44,6 +61,9 @@ static void stream_of_every_kind_is_read_back(void **state)
     assert_int_equal(writer_done(&out, &in), ERR_NONE);
     struct record_body bodies[RECORD_KIND_COUNT];
     for (unsigned kind = 1; kind < RECORD_KIND_COUNT; kind++) {
+        if (kind == RECORD_FORWARD_CLOSE + 1) {
+            kind = RECORD_FILE_REQUEST; /* the numbers between are not in use */
+        }
         struct record record;
         assert_int_equal(record_next(&in, &record), ERR_NONE);
         assert_int_equal(record.kind, kind);
@@ -70,6 +90,12 @@ static void stream_of_every_kind_is_read_back(void **state)
     assert_true(cursor_equal_text(bodies[RECORD_FORWARD_OPEN].forward_open.from, "::1"));
     assert_true(cursor_equal_text(bodies[RECORD_FORWARD_OPEN].forward_open.to, "h:1"));
     assert_int_equal(bodies[RECORD_FORWARD_CLOSE].channel_close.from_target_bytes, 40);
+    assert_int_equal(bodies[RECORD_FILE_REQUEST].file_request.of_second, 4);
+    assert_true(cursor_equal_text(bodies[RECORD_FILE_REQUEST].file_request.second, "new"));
+    assert_int_equal(bodies[RECORD_FILE_RESULT].file_result.status, 4);
+    assert_int_equal(bodies[RECORD_FILE_TOTAL].file_total.written_bytes, 2);
+    assert_int_equal(cursor_len(&bodies[RECORD_FILE_TOTAL].file_total.read_sha256), 0);
+    assert_int_equal(cursor_len(&bodies[RECORD_FILE_TOTAL].file_total.written_sha256), 32);
 }
 
 static void record_cut_anywhere_is_truncated(void **state)

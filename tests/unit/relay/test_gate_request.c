@@ -306,7 +306,7 @@ static void gate_subsystems_are_refused_but_granted_sftp(void **state)
         const char *part;
     } ROWS[] = {
         {"no sftp", "sftp", GRANT_SFTP_NONE, GATE_DROPPED, "you may not use sftp here"},
-        {"reading alone cannot be kept", "sftp", GRANT_SFTP_READ, GATE_DROPPED, "[D-SFTP]"},
+        {"granted reading", "sftp", GRANT_SFTP_READ, GATE_FORWARDED, "subsystem 1 sftp; pass"},
         {"granted sftp", "sftp", GRANT_SFTP_WRITE, GATE_FORWARDED, "subsystem 1 sftp; pass"},
         {"netconf", "netconf", GRANT_SFTP_WRITE, GATE_DROPPED, "[D-SUBSYSTEM]"},
     };

@@ -1,0 +1,255 @@
+/* May a request pass, and what is recorded of it. What has no row here is not supported. */
+#include <string.h>
+
+#include "sftp_state.h"
+
+/* One letter for each field behind the id: p path, q second path, h handle, g second handle, a attributes,
+ * f flags of an open, o offset, l length, c contents that follow, s a string of no interest. */
+static const struct sftp_rule {
+    uint8_t type;
+    const char *extension; /* NULL: none */
+    uint8_t op;            /* enum record_file_op; RECORD_FILE_NONE: no record of its own */
+    const char *what, *layout;
+    bool is_writing;
+} SFTP_RULES[] = {
+    {SFTP_OPEN, NULL, RECORD_FILE_OPEN, "sftp open", "pfa", false},
+    {SFTP_CLOSE, NULL, RECORD_FILE_NONE, "sftp close", "h", false},
+    {SFTP_READ, NULL, RECORD_FILE_NONE, "sftp read", "hol", false},
+    {SFTP_WRITE, NULL, RECORD_FILE_NONE, "sftp write", "hoc", true},
+    {SFTP_LSTAT, NULL, RECORD_FILE_NONE, "sftp lstat", "p", false},
+    {SFTP_FSTAT, NULL, RECORD_FILE_NONE, "sftp fstat", "h", false},
+    {SFTP_SETSTAT, NULL, RECORD_FILE_SETSTAT, "sftp setstat", "pa", true},
+    {SFTP_FSETSTAT, NULL, RECORD_FILE_FSETSTAT, "sftp fsetstat", "ha", true},
+    {SFTP_OPENDIR, NULL, RECORD_FILE_OPENDIR, "sftp opendir", "p", false},
+    {SFTP_READDIR, NULL, RECORD_FILE_NONE, "sftp readdir", "h", false},
+    {SFTP_REMOVE, NULL, RECORD_FILE_REMOVE, "sftp remove", "p", true},
+    {SFTP_MKDIR, NULL, RECORD_FILE_MKDIR, "sftp mkdir", "pa", true},
+    {SFTP_RMDIR, NULL, RECORD_FILE_RMDIR, "sftp rmdir", "p", true},
+    {SFTP_REALPATH, NULL, RECORD_FILE_NONE, "sftp realpath", "p", false},
+    {SFTP_STAT, NULL, RECORD_FILE_NONE, "sftp stat", "p", false},
+    {SFTP_RENAME, NULL, RECORD_FILE_RENAME, "sftp rename", "pq", true},
+    {SFTP_READLINK, NULL, RECORD_FILE_READLINK, "sftp readlink", "p", false},
+    /* OpenSSH's PROTOCOL 4.1: what the link says comes first. */
+    {SFTP_SYMLINK, NULL, RECORD_FILE_SYMLINK, "sftp symlink", "qp", true},
+    {SFTP_EXTENDED, "posix-rename@openssh.com", RECORD_FILE_POSIX_RENAME, "sftp posix-rename", "pq", true},
+    {SFTP_EXTENDED, "hardlink@openssh.com", RECORD_FILE_HARDLINK, "sftp hardlink", "pq", true},
+    {SFTP_EXTENDED, "lsetstat@openssh.com", RECORD_FILE_LSETSTAT, "sftp lsetstat", "pa", true},
+    {SFTP_EXTENDED, "copy-data", RECORD_FILE_COPY_DATA, "sftp copy-data", "hoogo", true},
+    {SFTP_EXTENDED, "fsync@openssh.com", RECORD_FILE_FSYNC, "sftp fsync", "h", false},
+    {SFTP_EXTENDED, "limits@openssh.com", RECORD_FILE_LIMITS, "sftp limits", "", false},
+    {SFTP_EXTENDED, "expand-path@openssh.com", RECORD_FILE_EXPAND_PATH, "sftp expand-path", "p", false},
+    {SFTP_EXTENDED, "statvfs@openssh.com", RECORD_FILE_STATVFS, "sftp statvfs", "p", false},
+    {SFTP_EXTENDED, "fstatvfs@openssh.com", RECORD_FILE_NONE, "sftp fstatvfs", "h", false},
+    {SFTP_EXTENDED, "users-groups-by-id@openssh.com", RECORD_FILE_USERS_GROUPS, "sftp users-groups", "ss",
+     false},
+    {SFTP_EXTENDED, "home-directory", RECORD_FILE_EXPAND_PATH, "sftp home-directory", "s", false},
+};
+
+static const char SFTP_UNKNOWN[] = "the bastion does not audit this request, so it does not let it through "
+                                   "[D-SFTP-UNKNOWN]";
+static const char SFTP_MALFORMED[] = "the request is not laid out as it must be, or a path is over 4096 "
+                                     "bytes [D-SFTP-MALFORMED]";
+static const char SFTP_UNOPENED[] = "the request names a file that is not open [D-SFTP-HANDLE]";
+static const char SFTP_READ_ONLY[] = "your access is for reading only [D-SFTP]";
+
+struct sftp_fields {
+    struct cursor path, second, handle, second_handle;
+    uint32_t flags, len_bytes, attributes, mode;
+    uint64_t offset, size;
+};
+
+static const struct sftp_rule *find_rule(const struct sftp_head *head, struct cursor *rest)
+{
+    struct cursor extension = cursor_of(NULL, 0);
+    if (head->type == SFTP_EXTENDED && cursor_string(rest, SFTP_HANDLE_NAME_BYTES, &extension) != ERR_NONE) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof SFTP_RULES / sizeof SFTP_RULES[0]; i++) {
+        const struct sftp_rule *rule = &SFTP_RULES[i];
+        if (rule->type == head->type &&
+            (rule->extension == NULL || cursor_equal_text(extension, rule->extension))) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+bool sftp_is_extension_known(struct cursor name)
+{
+    for (size_t i = 0; i < sizeof SFTP_RULES / sizeof SFTP_RULES[0]; i++) {
+        const char *extension = SFTP_RULES[i].extension;
+        if (extension != NULL && cursor_equal_text(name, extension)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* draft-02 section 5 */
+static MUST_CHECK enum err read_attributes(struct cursor *in, struct sftp_fields *fields)
+{
+    enum { HAS_SIZE = 1, HAS_OWNER = 2, HAS_MODE = 4, HAS_TIMES = 8, EXTENDED_COUNT_MAX = 64 };
+    const uint32_t has_extended = 0x80000000U;
+    uint64_t ignored = 0;
+    TRY(cursor_u32be(in, &fields->attributes));
+    if ((fields->attributes & HAS_SIZE) != 0) {
+        TRY(cursor_u64be(in, &fields->size));
+    }
+    if ((fields->attributes & HAS_OWNER) != 0) {
+        TRY(cursor_u64be(in, &ignored));
+    }
+    if ((fields->attributes & HAS_MODE) != 0) {
+        TRY(cursor_u32be(in, &fields->mode));
+    }
+    if ((fields->attributes & HAS_TIMES) != 0) {
+        TRY(cursor_u64be(in, &ignored));
+    }
+    if ((fields->attributes & has_extended) == 0) {
+        return ERR_NONE;
+    }
+    uint32_t count = 0;
+    struct cursor text;
+    TRY(cursor_u32be(in, &count));
+    if (count > EXTENDED_COUNT_MAX) {
+        return ERR_TOO_LARGE;
+    }
+    for (uint32_t i = 0; i < 2 * count; i++) {
+        TRY(cursor_string(in, SFTP_PATH_BYTES, &text));
+    }
+    return ERR_NONE;
+}
+
+static MUST_CHECK enum err read_field(struct cursor *in, char letter, struct sftp_fields *fields)
+{
+    struct cursor ignored;
+    switch (letter) {
+    case 'p':
+        return cursor_string(in, SFTP_PATH_BYTES, &fields->path);
+    case 'q':
+        return cursor_string(in, SFTP_PATH_BYTES, &fields->second);
+    case 'h':
+        return cursor_string(in, SFTP_HANDLE_NAME_BYTES, &fields->handle);
+    case 'g':
+        return cursor_string(in, SFTP_HANDLE_NAME_BYTES, &fields->second_handle);
+    case 'a':
+        return read_attributes(in, fields);
+    case 'f':
+        return cursor_u32be(in, &fields->flags);
+    case 'o':
+        return cursor_u64be(in, &fields->offset);
+    case 'l':
+    case 'c':
+        return cursor_u32be(in, &fields->len_bytes);
+    default:
+        return cursor_string(in, SFTP_PATH_BYTES, &ignored);
+    }
+}
+
+static bool has_letter(const struct sftp_rule *rule, char letter)
+{
+    return strchr(rule->layout, letter) != NULL;
+}
+
+static MUST_CHECK enum err read_fields(const struct sftp_rule *rule, const struct sftp_head *head,
+                                       struct cursor rest, struct sftp_fields *fields)
+{
+    /* The head of a packet that is too large was not kept whole. */
+    size_t kept_bytes = (size_t)(rest.end - head->rest.at) + sizeof head->id + sizeof head->type;
+    size_t behind_bytes = head->len_bytes - kept_bytes;
+    for (const char *letter = rule->layout; *letter != 0; letter++) {
+        TRY(read_field(&rest, *letter, fields));
+    }
+    TRY(cursor_end(&rest));
+    return behind_bytes == (has_letter(rule, 'c') ? fields->len_bytes : 0) ? ERR_NONE : ERR_MALFORMED;
+}
+
+static void refuse(struct sftp_verdict *verdict, enum sftp_status status, const char *reason)
+{
+    verdict->status = (uint8_t)status;
+    verdict->reason = reason;
+}
+
+/* The files that the request means by handle. */
+static bool find_handles(struct sftp *sftp, const struct sftp_rule *rule, const struct sftp_fields *fields,
+                         unsigned *ret_handle, unsigned *ret_second)
+{
+    *ret_handle = has_letter(rule, 'h') ? sftp_handle_find(sftp, fields->handle) : SFTP_NO_HANDLE;
+    *ret_second = has_letter(rule, 'g') ? sftp_handle_find(sftp, fields->second_handle) : SFTP_NO_HANDLE;
+    return (!has_letter(rule, 'h') || *ret_handle != SFTP_NO_HANDLE) &&
+           (!has_letter(rule, 'g') || *ret_second != SFTP_NO_HANDLE);
+}
+
+static MUST_CHECK enum err record_passed(struct sftp *sftp, const struct sftp_rule *rule,
+                                         const struct sftp_fields *fields, unsigned handle, unsigned second,
+                                         struct sftp_request *request)
+{
+    if (rule->op == RECORD_FILE_NONE) {
+        return ERR_NONE;
+    }
+    request->number = ++sftp->request_count;
+    const struct record_file_request record = {
+        .number = request->number,
+        .op = rule->op,
+        .flags = rule->type == SFTP_OPEN ? fields->flags : fields->attributes,
+        .mode = fields->mode,
+        .size = fields->size,
+        .of = handle == SFTP_NO_HANDLE ? 0 : sftp->handles[handle]->number,
+        .of_second = second == SFTP_NO_HANDLE ? 0 : sftp->handles[second]->number,
+        .path = fields->path,
+        .second = fields->second,
+    };
+    return sftp_record_request(sftp, &record);
+}
+
+/* What a request that passes means for the files that are open. */
+static void note_passed(struct sftp *sftp, const struct sftp_rule *rule, const struct sftp_fields *fields,
+                        unsigned handle, unsigned second, struct sftp_request *request)
+{
+    request->handle = (uint16_t)handle;
+    request->offset = fields->offset;
+    request->pflags = fields->flags;
+    request->wants_home = rule->type == SFTP_REALPATH &&
+                          (cursor_len(&fields->path) == 0 || cursor_equal_text(fields->path, "."));
+    sftp->hashed = NULL;
+    if (rule->type == SFTP_WRITE) {
+        struct sftp_handle *file = sftp->handles[handle];
+        sftp_way_add(&file->written, fields->offset, fields->len_bytes, sftp->grant->sftp_hashes);
+        if (file->is_appending && file->written.order == RECORD_FILE_SEQUENTIAL) {
+            file->written.order = RECORD_FILE_FROM_OFFSET;
+        }
+        sftp->hashed = &file->written;
+    } else if (rule->op == RECORD_FILE_COPY_DATA) {
+        sftp->handles[second]->flags |= RECORD_FILE_COPIED_INTO;
+        sftp->handles[second]->written.order = RECORD_FILE_OUT_OF_ORDER;
+    }
+}
+
+MUST_CHECK enum err sftp_decide(struct sftp *sftp, const struct sftp_head *head, struct sftp_verdict *verdict)
+{
+    struct cursor rest = head->rest;
+    struct sftp_fields fields = {.mode = RECORD_FILE_NO_MODE, .size = RECORD_FILE_NO_SIZE};
+    const struct sftp_rule *rule = find_rule(head, &rest);
+    if (rule == NULL) {
+        refuse(verdict, SFTP_FX_OP_UNSUPPORTED, SFTP_UNKNOWN);
+        return ERR_NONE;
+    }
+    verdict->what = rule->what;
+    if (read_fields(rule, head, rest, &fields) != ERR_NONE) {
+        refuse(verdict, SFTP_FX_BAD_MESSAGE, SFTP_MALFORMED);
+        return ERR_NONE;
+    }
+    verdict->path = fields.path;
+    bool is_writing = rule->is_writing || (rule->type == SFTP_OPEN && (fields.flags & SFTP_FXF_CHANGES) != 0);
+    if (is_writing && sftp->grant->sftp != GRANT_SFTP_WRITE) {
+        refuse(verdict, SFTP_FX_PERMISSION_DENIED, SFTP_READ_ONLY);
+        return ERR_NONE;
+    }
+    unsigned handle = SFTP_NO_HANDLE;
+    unsigned second = SFTP_NO_HANDLE;
+    if (!find_handles(sftp, rule, &fields, &handle, &second)) {
+        refuse(verdict, SFTP_FX_FAILURE, SFTP_UNOPENED);
+        return ERR_NONE;
+    }
+    note_passed(sftp, rule, &fields, handle, second, &verdict->request);
+    return record_passed(sftp, rule, &fields, handle, second, &verdict->request);
+}
