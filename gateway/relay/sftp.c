@@ -215,58 +215,63 @@ static MUST_CHECK enum err answer_complete(struct sftp *sftp)
     return sftp_answer_own(sftp);
 }
 
-/* What the target says passes at once; its heads are copied only to be read. The first packet alone, its
- * VERSION, is kept back. */
-static MUST_CHECK enum err read_answers(struct sftp *sftp, struct cursor in)
+static MUST_CHECK enum err check_answer_len(struct sftp *sftp)
 {
-    struct sftp_stream *stream = &sftp->target;
-    while (cursor_len(&in) > 0) {
-        if (stream->body_bytes > 0) {
-            struct cursor part = take_body(stream, &in);
-            sftp_hash(sftp->hashed_answer, part);
-            TRY(lane_pass(sftp->to_client, part));
-            if (stream->body_bytes == 0) {
-                sftp->hashed_answer = NULL;
-                TRY(sftp_answer_own(sftp));
-            }
-            continue;
-        }
-        if (stream->kept_bytes == 0) {
-            begin_packet(stream);
-        }
-        const uint8_t *start = in.at;
-        bool is_there = keep(stream, &in);
-        struct cursor part = cursor_of(start, (size_t)(in.at - start));
-        bool is_length_known = stream->kept_bytes > SFTP_LENGTH_BYTES;
-        uint32_t len_bytes = is_length_known ? packet_len(stream) : 1;
-        if (len_bytes == 0 || len_bytes > SFTP_PACKET_MAX_BYTES) {
-            return sftp_violation(sftp, "sent an SFTP packet with an impossible length: does a start-up file "
-                                        "of the account print something?");
-        }
-        size_t wants = is_there ? sftp_answer_wants(sftp) : 0;
-        if (is_there && wants <= stream->kept_bytes) {
-            /* Records are made before the last byte of a head goes on. */
-            bool is_version = !sftp->has_version;
-            if (!is_version) {
-                TRY(lane_pass(sftp->to_client, part));
-            }
-            TRY(answer_complete(sftp));
-            continue;
-        }
-        if (sftp->has_version) {
-            TRY(lane_pass(sftp->to_client, part));
-        }
-        if (wants > stream->kept_size_bytes) {
-            return sftp_violation(sftp, "sent an SFTP version packet that is too large");
-        }
-        stream->want_bytes = is_there ? wants : stream->want_bytes;
+    bool is_known = sftp->target.kept_bytes > SFTP_LENGTH_BYTES;
+    uint32_t len_bytes = is_known ? packet_len(&sftp->target) : 1;
+    if (len_bytes == 0 || len_bytes > SFTP_PACKET_MAX_BYTES) {
+        return sftp_violation(sftp,
+                              "sent an SFTP packet with an impossible length: does a start-up file of the "
+                              "account print something?");
     }
     return ERR_NONE;
 }
 
+/* What the target says passes at once; its heads are copied only to be read. The first packet alone, its
+ * VERSION, is kept back. Records are made before the last byte of a head leaves with the flush. */
+static MUST_CHECK enum err read_answer_head(struct sftp *sftp, struct cursor *in)
+{
+    struct sftp_stream *stream = &sftp->target;
+    if (stream->kept_bytes == 0) {
+        begin_packet(stream);
+    }
+    const uint8_t *start = in->at;
+    bool is_there = keep(stream, in);
+    TRY(check_answer_len(sftp));
+    if (sftp->has_version) {
+        TRY(lane_pass(sftp->to_client, cursor_of(start, (size_t)(in->at - start))));
+    }
+    if (!is_there) {
+        return ERR_NONE;
+    }
+    size_t wants = sftp_answer_wants(sftp);
+    if (wants <= stream->kept_bytes) {
+        return answer_complete(sftp);
+    }
+    if (wants > stream->kept_size_bytes) {
+        return sftp_violation(sftp, "sent an SFTP version packet that is too large");
+    }
+    stream->want_bytes = wants;
+    return ERR_NONE;
+}
+
+static MUST_CHECK enum err read_answer_body(struct sftp *sftp, struct cursor *in)
+{
+    struct cursor part = take_body(&sftp->target, in);
+    sftp_hash(sftp->hashed_answer, part);
+    TRY(lane_pass(sftp->to_client, part));
+    if (sftp->target.body_bytes > 0) {
+        return ERR_NONE;
+    }
+    sftp->hashed_answer = NULL;
+    return sftp_answer_own(sftp);
+}
+
 MUST_CHECK enum err sftp_from_target(struct sftp *sftp, struct cursor bytes)
 {
-    TRY(read_answers(sftp, bytes));
+    while (cursor_len(&bytes) > 0) {
+        TRY(sftp->target.body_bytes > 0 ? read_answer_body(sftp, &bytes) : read_answer_head(sftp, &bytes));
+    }
     sftp->to_client->kept_bytes = sftp->has_version ? 0 : sftp->target.kept_bytes;
     return lane_flush(sftp->to_client);
 }

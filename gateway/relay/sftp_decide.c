@@ -6,43 +6,43 @@
 /* One letter for each field behind the id: p path, q second path, h handle, g second handle, a attributes,
  * f flags of an open, o offset, l length, c contents that follow, s a string of no interest. */
 static const struct sftp_rule {
-    uint8_t type;
     const char *extension; /* NULL: none */
-    uint8_t op;            /* enum record_file_op; RECORD_FILE_NONE: no record of its own */
     const char *what, *layout;
+    uint8_t type;
+    uint8_t op; /* enum record_file_op; RECORD_FILE_NONE: no record of its own */
     bool is_writing;
 } SFTP_RULES[] = {
-    {SFTP_OPEN, NULL, RECORD_FILE_OPEN, "sftp open", "pfa", false},
-    {SFTP_CLOSE, NULL, RECORD_FILE_NONE, "sftp close", "h", false},
-    {SFTP_READ, NULL, RECORD_FILE_NONE, "sftp read", "hol", false},
-    {SFTP_WRITE, NULL, RECORD_FILE_NONE, "sftp write", "hoc", true},
-    {SFTP_LSTAT, NULL, RECORD_FILE_NONE, "sftp lstat", "p", false},
-    {SFTP_FSTAT, NULL, RECORD_FILE_NONE, "sftp fstat", "h", false},
-    {SFTP_SETSTAT, NULL, RECORD_FILE_SETSTAT, "sftp setstat", "pa", true},
-    {SFTP_FSETSTAT, NULL, RECORD_FILE_FSETSTAT, "sftp fsetstat", "ha", true},
-    {SFTP_OPENDIR, NULL, RECORD_FILE_OPENDIR, "sftp opendir", "p", false},
-    {SFTP_READDIR, NULL, RECORD_FILE_NONE, "sftp readdir", "h", false},
-    {SFTP_REMOVE, NULL, RECORD_FILE_REMOVE, "sftp remove", "p", true},
-    {SFTP_MKDIR, NULL, RECORD_FILE_MKDIR, "sftp mkdir", "pa", true},
-    {SFTP_RMDIR, NULL, RECORD_FILE_RMDIR, "sftp rmdir", "p", true},
-    {SFTP_REALPATH, NULL, RECORD_FILE_NONE, "sftp realpath", "p", false},
-    {SFTP_STAT, NULL, RECORD_FILE_NONE, "sftp stat", "p", false},
-    {SFTP_RENAME, NULL, RECORD_FILE_RENAME, "sftp rename", "pq", true},
-    {SFTP_READLINK, NULL, RECORD_FILE_READLINK, "sftp readlink", "p", false},
+    {NULL, "sftp open", "pfa", SFTP_OPEN, RECORD_FILE_OPEN, false},
+    {NULL, "sftp close", "h", SFTP_CLOSE, RECORD_FILE_NONE, false},
+    {NULL, "sftp read", "hol", SFTP_READ, RECORD_FILE_NONE, false},
+    {NULL, "sftp write", "hoc", SFTP_WRITE, RECORD_FILE_NONE, true},
+    {NULL, "sftp lstat", "p", SFTP_LSTAT, RECORD_FILE_NONE, false},
+    {NULL, "sftp fstat", "h", SFTP_FSTAT, RECORD_FILE_NONE, false},
+    {NULL, "sftp setstat", "pa", SFTP_SETSTAT, RECORD_FILE_SETSTAT, true},
+    {NULL, "sftp fsetstat", "ha", SFTP_FSETSTAT, RECORD_FILE_FSETSTAT, true},
+    {NULL, "sftp opendir", "p", SFTP_OPENDIR, RECORD_FILE_OPENDIR, false},
+    {NULL, "sftp readdir", "h", SFTP_READDIR, RECORD_FILE_NONE, false},
+    {NULL, "sftp remove", "p", SFTP_REMOVE, RECORD_FILE_REMOVE, true},
+    {NULL, "sftp mkdir", "pa", SFTP_MKDIR, RECORD_FILE_MKDIR, true},
+    {NULL, "sftp rmdir", "p", SFTP_RMDIR, RECORD_FILE_RMDIR, true},
+    {NULL, "sftp realpath", "p", SFTP_REALPATH, RECORD_FILE_NONE, false},
+    {NULL, "sftp stat", "p", SFTP_STAT, RECORD_FILE_NONE, false},
+    {NULL, "sftp rename", "pq", SFTP_RENAME, RECORD_FILE_RENAME, true},
+    {NULL, "sftp readlink", "p", SFTP_READLINK, RECORD_FILE_READLINK, false},
     /* OpenSSH's PROTOCOL 4.1: what the link says comes first. */
-    {SFTP_SYMLINK, NULL, RECORD_FILE_SYMLINK, "sftp symlink", "qp", true},
-    {SFTP_EXTENDED, "posix-rename@openssh.com", RECORD_FILE_POSIX_RENAME, "sftp posix-rename", "pq", true},
-    {SFTP_EXTENDED, "hardlink@openssh.com", RECORD_FILE_HARDLINK, "sftp hardlink", "pq", true},
-    {SFTP_EXTENDED, "lsetstat@openssh.com", RECORD_FILE_LSETSTAT, "sftp lsetstat", "pa", true},
-    {SFTP_EXTENDED, "copy-data", RECORD_FILE_COPY_DATA, "sftp copy-data", "hoogo", true},
-    {SFTP_EXTENDED, "fsync@openssh.com", RECORD_FILE_FSYNC, "sftp fsync", "h", false},
-    {SFTP_EXTENDED, "limits@openssh.com", RECORD_FILE_LIMITS, "sftp limits", "", false},
-    {SFTP_EXTENDED, "expand-path@openssh.com", RECORD_FILE_EXPAND_PATH, "sftp expand-path", "p", false},
-    {SFTP_EXTENDED, "statvfs@openssh.com", RECORD_FILE_STATVFS, "sftp statvfs", "p", false},
-    {SFTP_EXTENDED, "fstatvfs@openssh.com", RECORD_FILE_NONE, "sftp fstatvfs", "h", false},
-    {SFTP_EXTENDED, "users-groups-by-id@openssh.com", RECORD_FILE_USERS_GROUPS, "sftp users-groups", "ss",
+    {NULL, "sftp symlink", "qp", SFTP_SYMLINK, RECORD_FILE_SYMLINK, true},
+    {"posix-rename@openssh.com", "sftp posix-rename", "pq", SFTP_EXTENDED, RECORD_FILE_POSIX_RENAME, true},
+    {"hardlink@openssh.com", "sftp hardlink", "pq", SFTP_EXTENDED, RECORD_FILE_HARDLINK, true},
+    {"lsetstat@openssh.com", "sftp lsetstat", "pa", SFTP_EXTENDED, RECORD_FILE_LSETSTAT, true},
+    {"copy-data", "sftp copy-data", "hoogo", SFTP_EXTENDED, RECORD_FILE_COPY_DATA, true},
+    {"fsync@openssh.com", "sftp fsync", "h", SFTP_EXTENDED, RECORD_FILE_FSYNC, false},
+    {"limits@openssh.com", "sftp limits", "", SFTP_EXTENDED, RECORD_FILE_LIMITS, false},
+    {"expand-path@openssh.com", "sftp expand-path", "p", SFTP_EXTENDED, RECORD_FILE_EXPAND_PATH, false},
+    {"statvfs@openssh.com", "sftp statvfs", "p", SFTP_EXTENDED, RECORD_FILE_STATVFS, false},
+    {"fstatvfs@openssh.com", "sftp fstatvfs", "h", SFTP_EXTENDED, RECORD_FILE_NONE, false},
+    {"users-groups-by-id@openssh.com", "sftp users-groups", "ss", SFTP_EXTENDED, RECORD_FILE_USERS_GROUPS,
      false},
-    {SFTP_EXTENDED, "home-directory", RECORD_FILE_EXPAND_PATH, "sftp home-directory", "s", false},
+    {"home-directory", "sftp home-directory", "s", SFTP_EXTENDED, RECORD_FILE_EXPAND_PATH, false},
 };
 
 static const char SFTP_UNKNOWN[] = "the bastion does not audit this request, so it does not let it through "

@@ -120,7 +120,7 @@ class ReloadTest(LabCase):
     def test_1_bad_file_keeps_the_old_policy(self):
         good = read(self.lab.gateway.policy)
         for bad, says in ((good.replace("rules:", "rulez:"), "rulez"), (good + "\nx: [", ""), ("", ""),
-                          (good.replace("can: { shell: true, exec: true }", "can: { shell: perhaps }"), "shell")):
+                          (good.replace("can: { shell: true, exec: true, sftp: read }", "can: { shell: perhaps }"), "shell")):
             with self.subTest(bad=bad[-60:]):
                 found = self.reload(bad, "policy.refused|policy.error")
                 text = " ".join(str(event) for event in found)
