@@ -48,6 +48,9 @@ static void move_to_front(struct queue *queue)
 static enum err grow(struct queue *queue, size_t needed_bytes)
 {
     size_t capacity = queue->capacity == 0 ? QUEUE_SMALLEST_BYTES : queue->capacity;
+    if (queue->bytes == NULL && needed_bytes < queue->last_peak_bytes) {
+        needed_bytes = queue->last_peak_bytes;
+    }
     while (capacity < needed_bytes) {
         capacity *= 2;
     }
@@ -105,6 +108,7 @@ void queue_consume(struct queue *queue, size_t len_bytes)
     if (queue->start != queue->end) {
         return;
     }
+    queue->last_peak_bytes = queue->end;
     queue->start = 0;
     queue->end = 0;
     if (queue->capacity > QUEUE_KEPT_BYTES) {

@@ -11,7 +11,8 @@
 struct queue {
     uint8_t *bytes; /* OWNED */
     size_t start, end, capacity;
-    size_t limit_bytes; /* most bytes that may wait at once */
+    size_t limit_bytes;     /* most bytes that may wait at once */
+    size_t last_peak_bytes; /* how far it was filled when it was last emptied: so much room is made at once */
 };
 
 void queue_init(struct queue *queue, size_t limit_bytes);
