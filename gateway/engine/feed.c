@@ -119,5 +119,6 @@ enum err engine_feed(struct engine *engine, struct cursor bytes)
     }
     engine_leave(previous);
     engine->is_feeding = false;
+    engine_steer(engine, cursor_len(&bytes));
     return engine->failure;
 }

@@ -51,9 +51,11 @@ static int on_service_request(ssh_session session, uint8_t type, ssh_buffer pack
 static int on_key_exchange(ssh_session session, uint8_t type, ssh_buffer packet, void *user)
 {
     (void)session;
-    (void)packet;
     struct engine *engine = user;
     if (type == PACKET_KEXINIT) {
+        if (engine->role == ENGINE_SERVER) {
+            engine_steer_learn(engine, cursor_of(ssh_buffer_get(packet), ssh_buffer_get_len(packet)));
+        }
         engine->is_rekeying = engine->is_authenticated;
         engine->host_key_accepted = false;
         return SSH_PACKET_NOT_USED;

@@ -16,6 +16,7 @@ typedef unsigned engine_digest;
 
 int ssh_packet_send(ssh_session session);
 int ssh_packet_send_newkeys(ssh_session session);
+int ssh_send_rekex(ssh_session session);
 void ssh_packet_set_callbacks(ssh_session session, ssh_packet_callbacks callbacks);
 uint32_t ssh_buffer_pass_bytes(ssh_buffer buffer, uint32_t len);
 int ssh_buffer_allocate_size(ssh_buffer buffer, uint32_t len);

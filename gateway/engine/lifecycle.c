@@ -99,6 +99,7 @@ enum err engine_new(const struct engine_config *config, const struct engine_even
     }
     size_t limit = config->output_limit_bytes == 0 ? OUTPUT_LIMIT_BYTES : config->output_limit_bytes;
     engine->role = config->role;
+    engine->prefers_fast_cipher = config->role == ENGINE_SERVER && config->prefers_fast_cipher;
     engine->events = *events;
     engine->owner = owner;
     engine->output_limit_bytes = limit;

@@ -63,7 +63,8 @@ enum err engine_send_parts(struct engine *engine, uint8_t type, struct cursor he
     if (engine->is_rekeying) {
         engine->held_bytes += len + OVERHEAD_BYTES;
     }
-    return ERR_NONE;
+    engine_steer(engine, len);
+    return engine->failure;
 }
 
 enum err engine_send(struct engine *engine, uint8_t type, struct cursor payload)

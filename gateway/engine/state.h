@@ -59,6 +59,9 @@ struct engine {
     ssh_string host_blob; /* server, OWNED: the true public half */
     ssh_message service;  /* server, OWNED: needed by libssh's calls for replies */
     bool has_service_request;
+    /* server, steer.c */
+    bool prefers_fast_cipher, client_can_be_fast, has_steered;
+    uint64_t moved_bytes; /* fed and sent */
     unsigned service_request_count;
 
     bool host_key_accepted; /* client: host_key() agreed in the key exchange that is under way */
@@ -96,6 +99,12 @@ MUST_CHECK enum err engine_server_open(struct engine *engine, const struct engin
 MUST_CHECK enum err engine_server_start(struct engine *engine);
 /** Answer service requests that libssh has queued. */
 void engine_server_step(struct engine *engine);
+
+/* steer.c */
+/** What the client can. @param kexinit  the client's, without its type byte */
+void engine_steer_learn(struct engine *engine, struct cursor kexinit);
+/** So much more was fed or sent: begin a change of cipher when it is time. */
+void engine_steer(struct engine *engine, size_t moved_bytes);
 
 /* client.c */
 MUST_CHECK enum err engine_client_open(struct engine *engine, const struct engine_config *config);

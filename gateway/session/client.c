@@ -280,6 +280,7 @@ enum err client_start(struct session *session)
 {
     struct engine_config config = {.role = ENGINE_SERVER,
                                    .host_public_blob = keys_blob_peek(&session->host_blob),
+                                   .prefers_fast_cipher = __builtin_cpu_supports("aes") != 0,
                                    .rekey_bytes = SESSION_REKEY_BYTES,
                                    .rekey_seconds = SESSION_REKEY_S,
                                    .output_limit_bytes = SESSION_OUTPUT_LIMIT_BYTES};

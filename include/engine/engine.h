@@ -33,6 +33,8 @@ struct engine_config {
     struct cursor
         host_public_blob;       /* server: ssh-ed25519 blob; the private half lives elsewhere, see sign() */
     const char *ciphers;        /* comma-separated, best first; NULL is the default list */
+    bool prefers_fast_cipher;   /* server: once much data passes, new keys with AES-GCM for a client that
+                                   prefers   chacha20-poly1305 and can do both */
     const char *client_user;    /* client: the account to log in as */
     uint64_t rekey_bytes;       /* new keys after so many bytes in one direction; 0 is libssh's limit */
     uint32_t rekey_seconds;     /* new keys after so much time, looked at when a packet passes; 0 is never */
