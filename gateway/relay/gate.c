@@ -153,6 +153,9 @@ static MUST_CHECK enum err gate_data(struct gate *gate, const struct gate_packet
         tap_count(&at->tap, stream, data.bytes);
         return gate_files_data(gate, at, packet->from, data.bytes);
     }
+    if (at->transfer != NULL && packet->type == RELAY_DATA) {
+        TRY(transfer_data(at->transfer, packet->from == GATE_CLIENT, data.bytes));
+    }
     if (at->kind == GATE_SESSION) {
         TRY(tap_data(&at->tap, stream, data.bytes));
     } else {

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "record/stream.h"
+
 static enum err send_data(void *owner, unsigned to, struct cursor head, struct cursor body)
 {
     struct gate *gate = owner;
@@ -28,6 +30,8 @@ static const struct sftp_calls GATE_SFTP_CALLS = {.record = record_file, .refuse
 
 void gate_files_free(struct gate_channel *at)
 {
+    transfer_free(at->transfer);
+    at->transfer = NULL;
     if (at->files == NULL) {
         return;
     }
@@ -204,7 +208,21 @@ bool gate_files_hold_close(struct gate_channel *at)
     return is_waiting;
 }
 
+MUST_CHECK enum err gate_files_watch(struct gate *gate, struct gate_channel *at, struct cursor command)
+{
+    struct transfer_command found = transfer_recognise(command);
+    if (found.op == RECORD_FILE_NONE || at->has_asked_pty) {
+        return ERR_NONE; /* a terminal changes bytes: nobody moves files through one */
+    }
+    transfer_free(at->transfer);
+    at->transfer = transfer_new(record_file, gate, at->tap.channel, &found, gate->grant->sftp_hashes);
+    return at->transfer == NULL ? ERR_MEMORY : transfer_begin(at->transfer);
+}
+
 MUST_CHECK enum err gate_files_end(struct gate_channel *at)
 {
+    if (at->transfer != NULL) {
+        TRY(transfer_end(at->transfer));
+    }
     return at->files == NULL ? ERR_NONE : sftp_end(at->files->sftp);
 }

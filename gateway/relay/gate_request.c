@@ -174,6 +174,7 @@ static enum err gate_exec(struct gate *gate, const struct gate_packet *packet, s
         return gate_refuse_main(gate, at, request, command, sentence, "D-EXEC");
     }
     TRY(tap_exec(&at->tap, command));
+    TRY(gate_files_watch(gate, at, command));
     return gate_pass_main(gate, packet, at, request);
 }
 

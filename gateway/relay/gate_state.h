@@ -5,6 +5,7 @@
 #include "policy/grant.h"
 #include "relay/gate.h"
 #include "relay/sftp.h"
+#include "relay/transfer.h"
 
 /* Requests of one side that want a reply, oldest first. RFC 4254 section 4 and 5.4: replies carry no number,
  * their order says what they answer, so an answer of ours waits until the replies before it have passed. */
@@ -101,6 +102,7 @@ struct gate_channel {
     struct tap tap;
     struct gate_path path;               /* of a forward */
     struct gate_files *files;            /* OWNED; NULL: its bytes pass as they come */
+    struct transfer *transfer;           /* OWNED; NULL: it runs no command that moves files */
     char sentence[LIMIT_SENTENCE_BYTES]; /* while the refusal is queued */
 };
 
@@ -194,6 +196,8 @@ bool gate_files_hold_eof(struct gate_channel *at, enum gate_side from);
 bool gate_files_hold_close(struct gate_channel *at);
 /** The client gives up what it has not got: send it the CLOSE that waited. */
 MUST_CHECK enum err gate_files_pass_close(struct gate *gate, struct gate_channel *at);
+/** A command is about to pass: watch it, if it moves files. */
+MUST_CHECK enum err gate_files_watch(struct gate *gate, struct gate_channel *at, struct cursor command);
 /** Record what is still open. */
 MUST_CHECK enum err gate_files_end(struct gate_channel *at);
 

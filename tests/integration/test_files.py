@@ -141,6 +141,52 @@ class FilesTest(LabCase):
         self.assertIn("SHA-256 " + sha256("/etc/hostname"), shown.stdout)
         self.assertIn("bastion files", shown.stderr)
 
+    # commands that move files
+
+    def test_scp_of_old_both_ways(self):
+        source = self.make("tree/source", 3 * MIB + 7)
+        self.make("tree/more/two", 77)
+        self.run_client("scp", "-O", "-r", self.path("tree"), f"node1:{self.path('there')}")
+        self.run_client("scp", "-O", f"node1:{self.path('there/source')}", self.path("back"))
+        subprocess.run(["diff", "-r", self.path("tree"), self.path("there")], check=True)
+        self.assertEqual(sha256(source), sha256(self.path("back")))
+        told = [(one["op"], one["path"], one["second"], one.get("sha256")) for one in self.files()]
+        self.assertIn(("scp-put", self.path("there"), "tree/source", sha256(source)), told)
+        self.assertIn(("scp-put", self.path("there"), "tree/more/two", sha256(self.path("tree/more/two"))), told)
+        self.assertIn(("scp-mkdir", self.path("there"), "tree/more", None), told)
+        self.assertIn(("scp-get", self.path("there/source"), "source", sha256(source)), told)
+
+    def test_rsync_both_ways(self):
+        self.make("tree/a/b", MIB)
+        ssh = f"ssh -F {self.lab.path(self.lab.config_name('deploy-bot'))}"
+        for words in ((f"{self.path('tree')}/", f"node1:{self.path('there')}/"), (f"node1:{self.path('there')}/", f"{self.path('back')}/")):
+            subprocess.run(["rsync", "-rt", "-e", ssh, *words], check=True, capture_output=True, timeout=180)
+        subprocess.run(["diff", "-r", self.path("tree"), self.path("back")], check=True)
+        told = {one["op"]: one for one in self.files()}
+        self.assertEqual((told["rsync-put"]["path"], told["rsync-put"]["written_order"]), (self.path("there") + "/", "not decoded"))
+        self.assertGreater(told["rsync-put"]["written_bytes"], MIB)
+        self.assertGreater(told["rsync-get"]["read_bytes"], MIB)
+
+    def test_git_both_ways(self):
+        environment = {**os.environ, "GIT_SSH_COMMAND": f"ssh -F {self.lab.path(self.lab.config_name('deploy-bot'))}", "HOME": self.folder,
+                       "GIT_CONFIG_NOSYSTEM": "1"}
+
+        def git(*words):
+            done = subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "safe.directory=*", *words],
+                                  env=environment, capture_output=True, text=True, timeout=180, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+        self.assertEqual(self.ssh("node1", f"git init --bare -q {self.path('repo')}").returncode, 0)
+        self.before = self.sessions()
+        git("init", "-q", self.path("work"))
+        git("-C", self.path("work"), "commit", "-q", "--allow-empty", "-m", "first")
+        git("-C", self.path("work"), "push", "-q", f"node1:{self.path('repo')}", "HEAD:main")
+        git("clone", "-q", "-b", "main", f"node1:{self.path('repo')}", self.path("clone"))
+        told = {one["op"]: one for one in self.files()}
+        self.assertEqual(told["git-push"]["path"], self.path("repo"))
+        self.assertEqual(told["git-fetch"]["path"], self.path("repo"))
+        self.assertGreater(told["git-push"]["written_bytes"], 0)
+
     # what does not
 
     def test_reader_cannot_write_and_the_session_goes_on(self):

@@ -124,7 +124,8 @@ static enum err print_json(const struct pending *pending)
         (void)json_object_set_new(json, "result",
                                   json_string(pending->has_result
                                                   ? replay_file_status(pending->status, status, sizeof status)
-                                                  : "unanswered"));
+                                              : pending->has_total ? "done"
+                                                                   : "unanswered"));
         set_name(json, "path", request->path);
         set_name(json, "second", request->second);
     }
@@ -177,7 +178,7 @@ static enum err print_text(const struct pending *pending)
     }
     (void)printf("%-13s %s%s%s", record_file_op_name(pending->request.op), path, second[0] == 0 ? "" : " -> ",
                  second);
-    if (!pending->has_result || pending->status != 0) {
+    if (pending->has_result ? pending->status != 0 : !pending->has_total) {
         (void)printf("  %s", pending->has_result ? replay_file_status(pending->status, status, sizeof status)
                                                  : "unanswered");
     }
