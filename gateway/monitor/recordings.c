@@ -59,9 +59,9 @@ static enum err write_meta(const struct access *access, char *ret_text, size_t s
         json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1,
                   "session", access->sid_text, "connection", (json_int_t)connection->number, "bastion",
                   monitor->host_id, "person", connection->person, "key", connection->key_fingerprint, "from",
-                  connection->from, "kind", "ssh", "host", access->host, "port", (int)access->port, "target",
-                  access->target_name, "address", access->peer_address, "account", access->account, "rule",
-                  access->rule, "policy", monitor->policy_hash);
+                  connection->from, "kind", access->is_stream ? "tcp" : "ssh", "host", access->host, "port",
+                  (int)access->port, "target", access->target_name, "address", access->peer_address,
+                  "account", access->account, "rule", access->rule, "policy", monitor->policy_hash);
     if (json == NULL) {
         return ERR_MEMORY;
     }

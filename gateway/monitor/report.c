@@ -51,6 +51,20 @@ void report_access(struct access *access, const char *event, enum event_outcome 
            {.key = "sentence", .text = sentence});
 }
 
+void report_closed(struct access *access, const char *reason, uint64_t to_target_bytes,
+                   uint64_t from_target_bytes)
+{
+    struct connection *connection = access->connection;
+    REPORT(connection->monitor, "target.closed", EVENT_SUCCESS,
+           EVENT_NUMBER("connection", connection->number), {.key = "session", .text = access->sid_text},
+           {.key = "from", .text = connection->from}, {.key = "person", .text = connection->person},
+           {.key = "host", .text = access->host}, EVENT_NUMBER("port", access->port),
+           {.key = "target", .text = access->target_name}, {.key = "address", .text = access->peer_address},
+           {.key = "account", .text = access->account}, {.key = "rule", .text = access->rule},
+           EVENT_NUMBER("to_target_bytes", to_target_bytes),
+           EVENT_NUMBER("from_target_bytes", from_target_bytes), {.key = "sentence", .text = reason});
+}
+
 void report_evidence(struct monitor *monitor, const char *kind, const char *text)
 {
     char printable[LEAF_BYTES - 64];

@@ -109,6 +109,7 @@ struct access {
     char sid_text[MONITOR_SID_TEXT_BYTES];
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
+    bool is_stream; /* of kind tcp: no login, no certificate; the policy's word is final when it is dialled */
     char target_name[POLICY_ID_BYTES];
     char peer_address[LIMIT_ADDRESS_BYTES], local_address[LIMIT_ADDRESS_BYTES];
     struct child *dial; /* OWNED */
@@ -246,6 +247,9 @@ void report_connection(struct connection *connection, const char *event, enum ev
 /** An event about an access: its target, account, rule and session are added. */
 void report_access(struct access *access, const char *event, enum event_outcome outcome, const char *code,
                    const char *sentence);
+/** "target.closed", with the bytes that passed: of all channels inside, or of the stream. */
+void report_closed(struct access *access, const char *reason, uint64_t to_target_bytes,
+                   uint64_t from_target_bytes);
 /** Add a leaf to the evidence log; words are made printable. */
 void report_evidence(struct monitor *monitor, const char *kind, const char *text);
 

@@ -129,13 +129,18 @@ static void send_ready(struct access *access, int target_fd)
     enum err err = keys == NULL || body == NULL ? ERR_MEMORY
                                                 : policy_target(access->connection->monitor->policy,
                                                                 access->host, access->port, &target);
-    if (err == ERR_NONE) {
+    /* The policy may have been replaced while it was dialled. */
+    if (err == ERR_NONE && (target.kind == POLICY_TARGET_TCP) != access->is_stream) {
+        err = ERR_MISMATCH;
+    }
+    if (err == ERR_NONE && !access->is_stream) {
         err = collect_host_keys(access, target.known_hosts, keys);
     }
     struct cursor bytes = {NULL, NULL};
     if (err == ERR_NONE) {
         struct writer out = writer_of(body, IPC_BODY_MAX);
         writer_string(&out, cursor_of(access->sid, sizeof access->sid));
+        writer_bool(&out, access->is_stream);
         writer_u8(&out, (uint8_t)keys->count);
         for (unsigned i = 0; i < keys->count; i++) {
             writer_string(&out, keys_blob_peek(&keys->blobs[i]));
@@ -145,6 +150,9 @@ static void send_ready(struct access *access, int target_fd)
     if (err == ERR_NONE) {
         access->state = ACCESS_READY;
         connection_send(access->connection, IPC_TARGET_READY, access->ref, bytes, &target_fd);
+    } else if (access->is_stream) {
+        deny(access, "target.denied", "D-CHANGED", "the policy was changed meanwhile; please try again");
+        target_done(access);
     } else {
         char sentence[LIMIT_SENTENCE_BYTES];
         (void)snprintf(sentence, sizeof sentence,
@@ -169,6 +177,8 @@ static bool is_established(int fd)
     return getsockopt(fd, IPPROTO_TCP, OPTION_TCP_INFO, &info, &size) == 0 && info.state == STATE_ESTABLISHED;
 }
 
+static void grant_stream(struct access *access);
+
 static enum err read_dialled(struct access *access, struct ipc_message *message)
 {
     struct cursor body = message->body;
@@ -181,7 +191,13 @@ static enum err read_dialled(struct access *access, struct ipc_message *message)
         return ERR_STATE;
     }
     child_done(&access->dial);
+    struct connection *connection = access->connection;
+    uint32_t ref = access->ref;
     send_ready(access, fd);
+    access = target_find(connection, ref); /* a denial has freed it */
+    if (access != NULL && access->is_stream) {
+        grant_stream(access);
+    }
     return ERR_NONE;
 }
 
@@ -260,6 +276,17 @@ static enum err start_dial(struct access *access, const struct policy_target *ta
     return ipc_send(access->dial->channel, IPC_DIAL, 0, bytes, NULL, 0);
 }
 
+/* Inside a byte stream nobody can be asked for a code. */
+static void deny_stream(struct access *access, const struct policy_decision *decision)
+{
+    char sentence[LIMIT_SENTENCE_BYTES];
+    bool would_factor_do = decision->verdict == POLICY_NEEDS_FACTOR;
+    (void)snprintf(sentence, sizeof sentence, "%.400s%s", decision->sentence,
+                   would_factor_do ? ": give it with ssh -t BASTION mfa renew, then try again" : "");
+    deny(access, "target.denied", decision->code, sentence);
+    target_done(access);
+}
+
 static void begin_access(struct access *access)
 {
     struct policy_target target;
@@ -279,6 +306,11 @@ static void begin_access(struct access *access)
         return;
     }
     enum err err = policy_target(monitor->policy, access->host, access->port, &target);
+    access->is_stream = err == ERR_NONE && target.kind == POLICY_TARGET_TCP;
+    if (access->is_stream && decision.verdict != POLICY_ALLOWED) {
+        deny_stream(access, &decision);
+        return;
+    }
     if (err == ERR_NONE) {
         (void)snprintf(access->target_name, sizeof access->target_name, "%s", target.name);
         access->state = ACCESS_DIALLING;
@@ -396,17 +428,22 @@ static enum err open_recording(struct access *access)
     return err;
 }
 
+/* The engineer may try again as another account; of a stream nothing is left. */
 static void login_failed(struct access *access, const char *sentence)
 {
     recording_end(access->connection->monitor, access->recording, "login failed");
-    deny(access, "target.login_failed", "D-LOGIN", sentence);
+    deny(access, access->is_stream ? "target.not_reached" : "target.login_failed", "D-LOGIN", sentence);
+    if (access->is_stream) {
+        target_done(access);
+        return;
+    }
     forget_grant(access);
     access->state = ACCESS_READY;
 }
 
 static void grant_if_complete(struct access *access)
 {
-    if (access->certificate == NULL || !access->is_recording_open) {
+    if ((access->certificate == NULL && !access->is_stream) || !access->is_recording_open) {
         return;
     }
     uint8_t *body = malloc(IPC_BODY_MAX);
@@ -414,7 +451,8 @@ static void grant_if_complete(struct access *access)
     enum err err = body == NULL ? ERR_MEMORY : ERR_NONE;
     if (err == ERR_NONE) {
         struct writer out = writer_of(body, IPC_BODY_MAX);
-        writer_string(&out, cursor_of(access->certificate, access->certificate_bytes));
+        writer_string(&out, access->is_stream ? cursor_of_text("")
+                                              : cursor_of(access->certificate, access->certificate_bytes));
         grant_write(&out, access->grant);
         err = writer_done(&out, &bytes);
     }
@@ -483,11 +521,26 @@ static void grant(struct access *access, const struct policy_decision *decision,
     (void)snprintf(leaf, sizeof leaf,
                    "allowed session=%s person=%s from=%s host=%s port=%u account=%s rule=%s policy=%s",
                    access->sid_text, connection->person, connection->from, access->host, access->port,
-                   access->account, access->rule, connection->monitor->policy_hash);
+                   access->account[0] != 0 ? access->account : "-", access->rule,
+                   connection->monitor->policy_hash);
     report_evidence(connection->monitor, "decision", leaf);
-    if (open_recording(access) != ERR_NONE || ask_certificate(access, public_key) != ERR_NONE) {
+    bool is_ready = open_recording(access) == ERR_NONE;
+    if (!is_ready || (!access->is_stream && ask_certificate(access, public_key) != ERR_NONE)) {
         login_failed(access, "the bastion cannot record or sign right now; please try again in a moment");
     }
+}
+
+/* Decided again, now that it is reached: what the policy said before the dialling may be old. */
+static void grant_stream(struct access *access)
+{
+    struct policy_decision decision;
+    decide(access, &decision);
+    (void)snprintf(access->rule, sizeof access->rule, "%s", decision.rule);
+    if (decision.verdict != POLICY_ALLOWED) {
+        deny_stream(access, &decision);
+        return;
+    }
+    grant(access, &decision, cursor_of_text(""));
 }
 
 enum err target_login(struct connection *connection, uint32_t ref, struct cursor body)
@@ -498,7 +551,7 @@ enum err target_login(struct connection *connection, uint32_t ref, struct cursor
     TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &public_key));
     TRY(cursor_end(&body));
     struct access *access = target_find(connection, ref);
-    if (access == NULL || access->state != ACCESS_READY) {
+    if (access == NULL || access->state != ACCESS_READY || access->is_stream) {
         return ERR_STATE;
     }
     access->account[0] = 0;
@@ -525,13 +578,17 @@ enum err target_login(struct connection *connection, uint32_t ref, struct cursor
 enum err target_end(struct connection *connection, uint32_t ref, struct cursor body)
 {
     char reason[LIMIT_SENTENCE_BYTES];
+    uint64_t to_target_bytes = 0;
+    uint64_t from_target_bytes = 0;
     TRY(cursor_text(&body, reason, sizeof reason));
+    TRY(cursor_u64be(&body, &to_target_bytes));
+    TRY(cursor_u64be(&body, &from_target_bytes));
     TRY(cursor_end(&body));
     struct access *access = target_find(connection, ref);
     if (access == NULL) {
         return ERR_NONE; /* a denial freed it before the session heard of it */
     }
-    report_access(access, "target.closed", EVENT_SUCCESS, NULL, reason);
+    report_closed(access, reason, to_target_bytes, from_target_bytes);
     target_done(access);
     return ERR_NONE;
 }

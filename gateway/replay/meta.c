@@ -30,6 +30,10 @@ enum err replay_meta_parse(struct cursor json_text, struct replay_meta *ret_meta
     copy_member(json, "target", meta.target, sizeof meta.target);
     copy_member(json, "from", meta.from, sizeof meta.from);
     copy_member(json, "kind", meta.kind, sizeof meta.kind);
+    copy_member(json, "address", meta.address, sizeof meta.address);
+    const json_t *port = json_object_get(json, "port");
+    json_int_t number = json_is_integer(port) ? json_integer_value(port) : 0;
+    meta.port = number > 0 && number <= UINT16_MAX ? (uint16_t)number : 0;
     copy_member(json, "rule", meta.rule, sizeof meta.rule);
     copy_member(json, "bastion", meta.bastion, sizeof meta.bastion);
     json_decref(json);

@@ -41,6 +41,13 @@ struct access *access_of_channel(struct session *session, unsigned channel)
 
 enum err access_open(struct session *session, const struct outer_open *open)
 {
+    /* The table of messages bounds the targets of a connection; one more would only make the monitor end it.
+     */
+    if (session->next_ref >= ipc_row(IPC_TARGET_OPEN)->times) {
+        return outer_refuse(session->outer, open->channel, RELAY_RESOURCE_SHORTAGE,
+                            "bastion: this connection has opened as many targets as one may: connect again "
+                            "[D-TARGETS]");
+    }
     struct access *access = calloc(1, sizeof *access);
     if (access == NULL) {
         return outer_refuse(session->outer, open->channel, RELAY_RESOURCE_SHORTAGE,
@@ -55,6 +62,10 @@ enum err access_open(struct session *session, const struct outer_open *open)
     recorder_init(&access->recorder, session, -1);
     sender_init(&access->target_out, session, -1);
     (void)snprintf(access->host, sizeof access->host, "%s", open->host);
+    (void)snprintf(access->originator, sizeof access->originator, "%s:%u", open->originator,
+                   open->originator_port);
+    queue_init(&access->stream.to_target, SESSION_OUTPUT_LIMIT_BYTES);
+    queue_init(&access->stream.to_client, SESSION_OUTPUT_LIMIT_BYTES);
     access->next = session->accesses;
     session->accesses = access;
     uint8_t memory[LIMIT_HOST_BYTES + 16];
@@ -75,7 +86,7 @@ enum err access_denied(struct access *access, struct cursor body)
     TRY(cursor_u8(&body, &kind));
     TRY(cursor_text(&body, sentence, sizeof sentence));
     TRY(cursor_end(&body));
-    if (access->state == ACCESS_ASKED) {
+    if (access->state == ACCESS_ASKED || (access->is_stream && access->state == ACCESS_HANDSHAKE)) {
         char line[LIMIT_SENTENCE_BYTES + 16];
         (void)snprintf(line, sizeof line, "bastion: %s", sentence);
         TRY(outer_refuse(session->outer, access->channel, RELAY_ADMINISTRATIVELY_PROHIBITED, line));
@@ -101,6 +112,7 @@ static enum err read_ready(struct access *access, struct cursor body)
     struct cursor sid;
     uint8_t count = 0;
     TRY(cursor_string(&body, LIMIT_SID_BYTES, &sid));
+    TRY(cursor_bool(&body, &access->is_stream));
     TRY(cursor_u8(&body, &count));
     access->host_keys = calloc(count == 0 ? 1 : count, sizeof *access->host_keys);
     if (access->host_keys == NULL) {
@@ -124,6 +136,9 @@ enum err access_ready(struct access *access, struct ipc_message *message)
     access->target_fd = ipc_message_take_fd(message, 0);
     access->target_out.fd = access->target_fd;
     access->state = ACCESS_HANDSHAKE;
+    if (access->is_stream) {
+        return ERR_NONE; /* the grant follows by itself: nobody logs in */
+    }
     TRY(access_start_target(access));
     TRY(access_start_inner(access));
     access->is_channel_open = true;
@@ -150,7 +165,7 @@ enum err access_ask_login(struct access *access)
 
 enum err access_granted(struct access *access, struct ipc_message *message)
 {
-    if (access->state != ACCESS_HANDSHAKE || !access->is_login_asked) {
+    if (access->state != ACCESS_HANDSHAKE || access->is_login_asked == access->is_stream) {
         return ERR_STATE;
     }
     struct cursor body = message->body;
@@ -160,6 +175,9 @@ enum err access_granted(struct access *access, struct ipc_message *message)
     TRY(cursor_end(&body));
     access->is_login_asked = false;
     recorder_init(&access->recorder, access->session, ipc_message_take_fd(message, 0));
+    if (access->is_stream) {
+        return stream_start(access);
+    }
     if (access->refusal[0] != 0) {
         access_refuse_login(access, access->refusal);
         return ERR_NONE;
@@ -180,6 +198,14 @@ enum err access_granted(struct access *access, struct ipc_message *message)
 
 static void limit_passed(struct loop_op *op, int result);
 
+uint64_t access_idle_us(const struct access *access, uint64_t now_us)
+{
+    if (!access->is_stream) {
+        return gate_idle_us(access->gate, now_us);
+    }
+    return now_us > access->stream.active_us ? now_us - access->stream.active_us : 0;
+}
+
 static void arm_limit(struct access *access, uint64_t now_us)
 {
     uint64_t delay_us = UINT64_MAX;
@@ -189,7 +215,7 @@ static void arm_limit(struct access *access, uint64_t now_us)
     }
     if (access->grant.idle_limit_s > 0) {
         uint64_t limit_us = (uint64_t)access->grant.idle_limit_s * US_PER_S;
-        uint64_t idle_us = gate_idle_us(access->gate, now_us);
+        uint64_t idle_us = access_idle_us(access, now_us);
         uint64_t left_us = idle_us < limit_us ? limit_us - idle_us : 0;
         delay_us = left_us < delay_us ? left_us : delay_us;
     }
@@ -213,17 +239,16 @@ static void limit_passed(struct loop_op *op, int result)
     uint64_t session_limit_us = (uint64_t)access->grant.session_limit_s * US_PER_S;
     if (session_limit_us > 0 && now_us - access->opened_us >= session_limit_us) {
         access_end(access, "this session has reached its longest allowed time [D-LIMIT]", "session limit");
-    } else if (idle_limit_us > 0 && gate_idle_us(access->gate, now_us) >= idle_limit_us) {
+    } else if (idle_limit_us > 0 && access_idle_us(access, now_us) >= idle_limit_us) {
         access_end(access, "this session was idle for longer than allowed [D-IDLE]", "idle limit");
     } else {
         arm_limit(access, now_us);
     }
 }
 
-void access_open_gate(struct access *access)
+void access_opened(struct access *access)
 {
     access->opened_us = clock_monotonic_us();
-    gate_set_time(access->gate, access->opened_us);
     access->state = ACCESS_OPEN;
     arm_limit(access, access->opened_us);
 }
@@ -234,6 +259,10 @@ void access_data(struct access *access, struct cursor bytes)
 {
     access->unconsumed_bytes += cursor_len(&bytes);
     if (access->state != ACCESS_HANDSHAKE && access->state != ACCESS_OPEN) {
+        return;
+    }
+    if (access->is_stream) {
+        stream_data(access, bytes);
         return;
     }
     if (access->gate != NULL) {
@@ -270,13 +299,29 @@ static void record_end(struct access *access, const char *reason)
     }
 }
 
+static void count_bytes(const struct access *access, uint64_t *ret_to_target, uint64_t *ret_from_target)
+{
+    struct gate_counters counters = {.to_target_bytes = access->stream.to_target_bytes,
+                                     .from_target_bytes = access->stream.from_target_bytes};
+    if (access->gate != NULL) {
+        gate_counters(access->gate, &counters);
+    }
+    *ret_to_target = counters.to_target_bytes;
+    *ret_from_target = counters.from_target_bytes;
+}
+
 static void tell_monitor(struct access *access, const char *reason)
 {
+    uint64_t to_target_bytes = 0;
+    uint64_t from_target_bytes = 0;
+    count_bytes(access, &to_target_bytes, &from_target_bytes);
     uint8_t memory[512];
     char text[256];
     text_printable(cursor_of_text(reason), text, sizeof text);
     struct writer out = writer_of(memory, sizeof memory);
     writer_text(&out, text);
+    writer_u64be(&out, to_target_bytes);
+    writer_u64be(&out, from_target_bytes);
     struct cursor body;
     if (writer_done(&out, &body) == ERR_NONE) {
         err_ignore(link_send(access->session, IPC_TARGET_END, access->ref,
@@ -289,7 +334,7 @@ void access_end(struct access *access, const char *sentence, const char *reason)
     if (access->state >= ACCESS_CLOSING) {
         return;
     }
-    bool was_asked_only = access->state == ACCESS_ASKED;
+    bool is_unanswered = !access->is_channel_open;
     access->state = ACCESS_CLOSING;
     access->closing_us = clock_monotonic_us();
     /* All that follows is said as far as somebody still listens. */
@@ -305,8 +350,11 @@ void access_end(struct access *access, const char *sentence, const char *reason)
         err_ignore(
             engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended"));
     }
+    if (access->is_stream && access->recorder.fd >= 0) {
+        stream_end(access);
+    }
     record_end(access, reason);
-    if (was_asked_only && !access->is_channel_gone) {
+    if (is_unanswered && !access->is_channel_gone) {
         err_ignore(outer_refuse(access->session->outer, access->channel, RELAY_CONNECT_FAILED,
                                 sentence == NULL ? "ended" : sentence));
         access->is_channel_gone = true;
@@ -343,6 +391,8 @@ static void free_access(struct access *access)
     engine_free(access->target);
     userauth_done(&access->auth);
     sender_done(&access->target_out);
+    queue_done(&access->stream.to_target);
+    queue_done(&access->stream.to_client);
     recorder_done(&access->recorder);
     free(access->host_keys);
     free(access);
@@ -350,12 +400,30 @@ static void free_access(struct access *access)
 
 /* ---- the turn ---- */
 
+/* What waits for the client. */
+static struct queue *client_queue(struct access *access)
+{
+    if (access->is_stream) {
+        return &access->stream.to_client;
+    }
+    return access->inner == NULL ? NULL : engine_output(access->inner);
+}
+
+/* What waits for the target. */
+static struct queue *target_queue(struct access *access)
+{
+    if (access->is_stream) {
+        return &access->stream.to_target;
+    }
+    return access->target == NULL ? NULL : engine_output(access->target);
+}
+
 /* What the inner connection made goes into the outer channel, as far as its window and our own output allow.
  */
 static void pump_to_client(struct access *access)
 {
     struct session *session = access->session;
-    struct queue *from = access->inner == NULL ? NULL : engine_output(access->inner);
+    struct queue *from = client_queue(access);
     bool can_send = from != NULL && access->is_channel_open && !access->is_channel_gone;
     while (can_send && queue_len(from) > 0 && !engine_is_rekeying(session->engine) &&
            queue_len(engine_output(session->engine)) < SESSION_HIGH_WATER_BYTES) {
@@ -378,9 +446,9 @@ static void give_window(struct access *access)
         return;
     }
     size_t waiting = queue_len(&access->target_out.writing);
-    bool is_target_slow = access->target != NULL &&
-                          (engine_is_rekeying(access->target) ||
-                           waiting + queue_len(engine_output(access->target)) > SESSION_HIGH_WATER_BYTES);
+    const struct queue *queue = target_queue(access);
+    bool is_target_slow = (access->target != NULL && engine_is_rekeying(access->target)) ||
+                          (queue != NULL && waiting + queue_len(queue) > SESSION_HIGH_WATER_BYTES);
     if (is_target_slow || recorder_is_behind(&access->recorder)) {
         return;
     }
@@ -395,9 +463,9 @@ static void pause_or_resume(struct access *access)
     if (!access->target_in.op.in_flight) {
         return;
     }
-    bool must_wait = queue_len(engine_output(access->inner)) > SESSION_HIGH_WATER_BYTES ||
-                     engine_is_rekeying(access->inner) || recorder_is_behind(&access->recorder) ||
-                     queue_len(&access->recorder.records) > 0;
+    bool must_wait = queue_len(client_queue(access)) > SESSION_HIGH_WATER_BYTES ||
+                     (access->inner != NULL && engine_is_rekeying(access->inner)) ||
+                     recorder_is_behind(&access->recorder) || queue_len(&access->recorder.records) > 0;
     if (must_wait) {
         loop_receive_pause(access->session->loop, &access->target_in);
     } else {
@@ -418,9 +486,12 @@ static void move_bytes(struct access *access)
      * good-byes out, which are all that is made after it. */
     if (is_recorded || access->recorder.fd < 0 || access->recorder.has_failed) {
         pump_to_client(access);
-        if (access->target != NULL) {
-            sender_pump(&access->target_out, engine_output(access->target));
+        if (target_queue(access) != NULL) {
+            sender_pump(&access->target_out, target_queue(access));
         }
+    }
+    if (access->is_stream && access->state == ACCESS_OPEN) {
+        stream_turn(access);
     }
     if (access->state == ACCESS_HANDSHAKE || access->state == ACCESS_OPEN) {
         give_window(access);
@@ -428,15 +499,15 @@ static void move_bytes(struct access *access)
     }
 }
 
-static bool is_drained(const struct access *access, uint64_t now_us)
+static bool is_drained(struct access *access, uint64_t now_us)
 {
-    bool is_late = now_us - access->closing_us >= CLOSING_US;
+    struct queue *client = client_queue(access);
+    bool is_late = now_us >= access->closing_us + CLOSING_US; /* it may have begun to close in this turn */
     bool has_recorded =
         access->recorder.fd < 0 || access->recorder.has_failed || queue_len(&access->recorder.records) == 0;
-    bool has_told = access->inner == NULL || access->is_channel_gone || access->session->is_client_gone ||
-                    queue_len(engine_output(access->inner)) == 0;
-    bool has_left =
-        access->target == NULL || sender_is_idle(&access->target_out, engine_output(access->target));
+    bool has_told = client == NULL || access->is_channel_gone || access->session->is_client_gone ||
+                    queue_len(client) == 0;
+    bool has_left = target_queue(access) == NULL || sender_is_idle(&access->target_out, target_queue(access));
     return is_late || (has_recorded && has_told && has_left);
 }
 

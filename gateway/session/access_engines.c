@@ -217,7 +217,8 @@ static enum err open_gate(struct access *access)
     }
     TRY(record_login(access));
     access->has_user_asked = false;
-    access_open_gate(access);
+    gate_set_time(access->gate, clock_monotonic_us());
+    access_opened(access);
     return userauth_answer(&access->auth, USERAUTH_ACCEPTED, "");
 }
 

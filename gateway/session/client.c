@@ -180,7 +180,9 @@ static enum err data(void *owner, unsigned channel, struct cursor bytes)
 
 static const char *leave_reason(const struct access *access)
 {
-    bool is_done = access->gate != NULL && gate_channel_count(access->gate) == 0;
+    const struct stream *stream = &access->stream;
+    bool is_done = access->is_stream ? stream->has_client_eof && stream->has_target_eof
+                                     : access->gate != NULL && gate_channel_count(access->gate) == 0;
     return is_done ? "ended" : "the client closed the connection";
 }
 
@@ -189,6 +191,10 @@ static enum err eof(void *owner, unsigned channel)
     struct access *access = access_of_channel(owner, channel);
     if (access == NULL) {
         return command_eof(owner, channel);
+    }
+    if (access->is_stream) {
+        stream_client_eof(access);
+        return ERR_NONE;
     }
     access_end(access, NULL, leave_reason(access));
     return ERR_NONE;

@@ -22,7 +22,8 @@ enum {
     SESSION_OUTPUT_LIMIT_BYTES =
         8 * 1024 * 1024, /* ... which keeps every output below this, whatever is under way */
     SESSION_RECORDS_LIMIT_BYTES = 8 * 1024 * 1024,
-    SESSION_REKEY_S = 3600, /* RFC 4253 section 9 */
+    SESSION_REKEY_S = 3600,                             /* RFC 4253 section 9 */
+    SESSION_ORIGINATOR_BYTES = LIMIT_ADDRESS_BYTES + 8, /* an address, and ":65535" */
     SESSION_CLIENT_SOURCE_BYTES = LIMIT_ADDRESS_BYTES,
 };
 #define SESSION_REKEY_BYTES (UINT64_C(1) << 30) /* RFC 4253 section 9 */
@@ -67,6 +68,15 @@ bool recorder_is_behind(const struct recorder_stream *stream);
 void recorder_finish(struct recorder_stream *stream);
 bool recorder_is_quiet(const struct recorder_stream *stream);
 
+/* access_tcp.c: the bytes between a channel of the outer connection and a target of kind tcp. */
+struct stream {
+    struct queue to_target, to_client;
+    uint64_t to_target_bytes, from_target_bytes;
+    uint64_t active_us; /* when bytes came last */
+    bool has_client_eof, has_target_eof;
+    bool is_eof_at_target, is_eof_at_client; /* it was passed on */
+};
+
 enum access_state {
     ACCESS_FORBIDDEN = 0,
     ACCESS_ASKED,     /* TARGET_OPEN was sent */
@@ -83,12 +93,15 @@ struct access {
     uint32_t ref; /* towards the monitor */
     unsigned channel;
     enum access_state state;
+    bool is_stream;       /* the target is of kind tcp: no SSH inside, see access_tcp.c */
     bool is_channel_open; /* the outer channel is confirmed and not closed */
     bool is_channel_gone; /* the client has closed it: its number may belong to another access */
     bool is_login_asked;  /* TARGET_LOGIN is under way */
     bool has_user_asked;  /* the engineer's client waits for the answer to its first request */
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
+    char originator[SESSION_ORIGINATOR_BYTES]; /* what the client says of its side; proves nothing */
+    struct stream stream;
     struct engine *inner, *target; /* OWNED */
     struct userauth auth;
     struct gate *gate; /* OWNED */
@@ -195,12 +208,25 @@ void access_turn(struct session *session);
 /** The engineer's factor for this access passed: ask again. */
 MUST_CHECK enum err access_ask_login(struct access *access);
 
+/** The time without traffic, for the idle limit. */
+uint64_t access_idle_us(const struct access *access, uint64_t now_us);
+/** The gate, or the stream, is open from now on. */
+void access_opened(struct access *access);
+
+/* access_tcp.c */
+MUST_CHECK enum err stream_start(struct access *access);
+void stream_data(struct access *access, struct cursor bytes);
+void stream_client_eof(struct access *access);
+/** Records the sums. */
+void stream_end(struct access *access);
+/** Both ways as far as windows and sockets allow; ends it when both sides are done. */
+void stream_turn(struct access *access);
+
 /* access_engines.c: the two SSH connections of an access. */
 MUST_CHECK enum err access_start_inner(struct access *access);
 MUST_CHECK enum err access_start_target(struct access *access);
 /** It cannot go on and the engineer has not logged in: tell by the inner login. */
 void access_refuse_login(struct access *access, const char *sentence);
-void access_open_gate(struct access *access);
 void access_check_failure(struct access *access);
 
 #endif

@@ -27,7 +27,9 @@ struct replay_meta {
     char host[LIMIT_HOST_BYTES];
     char target[REPLAY_TEXT_BYTES]; /* name in the policy */
     char from[LIMIT_ADDRESS_BYTES];
-    char kind[16]; /* "ssh" ... */
+    char kind[16]; /* "ssh", "tcp" */
+    uint16_t port; /* 0: not known */
+    char address[LIMIT_ADDRESS_BYTES];
     char rule[REPLAY_TEXT_BYTES];
     char bastion[REPLAY_TEXT_BYTES];
 };

@@ -59,11 +59,19 @@ class Talk(socketserver.StreamRequestHandler):
             self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
 
 
-class Tcp(socketserver.ThreadingMixIn, socketserver.TCPServer):
+class Quiet:
+    """A client that goes away in the middle is no news."""
+
+    def handle_error(self, _request, _address):
+        if not isinstance(sys.exc_info()[1], OSError):
+            raise
+
+
+class Tcp(Quiet, socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 256
 
 
-class Unix(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class Unix(Quiet, socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import talker
 from support import IS_QUICK, MIB, LabCase, eventually
@@ -245,3 +246,122 @@ class InnerForwardTest(ForwardCase):
         done = self.ssh("-w", "any:any", "node1", "echo fine", options=["Tunnel=yes"])
         self.assertNotIn(b"tunnel opened", done.stderr)
         self.assertEqual(self.ssh("node1", "echo fine").stdout, b"fine\n")
+
+
+STREAM_TARGETS = """\
+  cache:
+    kind: tcp
+    hosts: [cache, metadata]
+    addresses: [private]
+    port: 6379
+  web:
+    kind: tcp
+    hosts: [cache]
+    addresses: [private]
+    port: 8088
+"""
+STREAM_RULES = """\
+  - { id: ci-streams, who: [ci], to: [cache, web], can: { connect: true }, when: { from: [engineers] } }
+  - { id: fresh-cache, who: [engineers], to: [web], can: { connect: true }, when: { mfa: 1m, from: [engineers] } }
+"""
+
+
+class StreamTest(ForwardCase):
+    """Targets of kind tcp, through the bastion itself."""
+
+    settings = {"hosts": {"cache": "{node_ip}", "metadata": "169.254.169.254"}, "more_targets": STREAM_TARGETS,
+                "more_rules": STREAM_RULES}
+
+    def setUp(self):
+        self.talker(self.lab.network.node_ip, 6379)
+
+    def forwarded(self, words=(), **given):
+        port = free_port()
+        return port, self.forwarding("-L", f"{port}:cache:6379", *words, host="bastion", port=port, **given)
+
+    def test_stream_carries_both_ways_and_is_recorded(self):
+        before, mark = self.sessions(), len(self.events())
+        port, _child = self.forwarded()
+        self.both_ways(port)
+        found = eventually(lambda: done if len(done := [one for one in self.new_sessions(before) if one["closed"]]) == 2 else None,
+                           "two closed recordings")
+        for one in found:
+            self.assertEqual((one["kind"], one["host"], one["port"], one["address"], one["person"], one["rule"], one["how"]),
+                             ("tcp", "cache", 6379, self.lab.network.node_ip, "deploy-bot", "ci-streams", "ended"), one)
+        texts = [one["text"] for session in found for one in self.records(session["id"], "forward_open", "forward_close")]
+        self.assertEqual(len([text for text in texts if "-> cache:6379 (tcp)" in text]), 2, texts)
+        self.assertTrue(any(f"{SIZE + 4} bytes to the target" in text for text in texts), texts)
+        self.assertTrue(any(f"{SIZE} from it" in text for text in texts), texts)
+        closed = eventually(lambda: both if len(both := self.events_since(mark, event="target.closed", host="cache")) == 2 else None,
+                            "two events")
+        self.assertIn(SIZE, [event["from_target_bytes"] for event in closed])
+        self.verify()
+
+    def test_standard_input_forward_half_closes(self):
+        done = self.ssh("-W", "cache:6379", "bastion", input=b"sum\n" + b"x" * 100000)
+        self.assertEqual(done.stdout.decode(), f"100000 {hashlib.sha256(b'x' * 100000).hexdigest()}\n", done.stderr)
+        done = self.ssh("-W", "cache:6379", "bastion", input=b"give 300000\n")
+        self.assertEqual((done.returncode, len(done.stdout)), (0, 300000), done.stderr)
+
+    def test_dynamic_forward_reaches_a_web_server_many_times(self):
+        self.talker(self.lab.network.node_ip, 8088)
+        port = free_port()
+        self.forwarding("-D", str(port), host="bastion", port=port)
+        for _ in range(40):
+            done = subprocess.run(["curl", "-s", "--max-time", "60", "--socks5-hostname", f"127.0.0.1:{port}",
+                                   "http://cache:8088/"], capture_output=True, check=False)
+            self.assertEqual(done.stdout, b"hello\n")
+
+    def test_sixteen_at_once_and_a_sentence_beyond(self):
+        port, child = self.forwarded()
+        held = [self.connect(port) for _ in range(16)]
+        for connection in held:
+            connection.sendall(b"hold\n")
+            self.assertEqual(connection.recv(100), b"held\n")
+        self.assertEqual(self.ask(port, b"echo\nno"), b"")
+        held.pop().close()
+        eventually(lambda: self.ask(port, b"echo\nyes") == b"yes", "a closed one makes room")
+        child.terminate()
+        self.assertIn("too many targets are open on this connection", child.communicate(timeout=60)[1].decode())
+
+    def test_slow_reader_costs_no_memory_of_the_bastion(self):
+        port, _child = self.forwarded()
+        connection = self.connect(port)
+        connection.sendall(b"give 200000000\n")
+        time.sleep(2)  # all windows and buffers are full by now
+        for entry in self.daemon_children("bastion-session"):
+            with open(f"/proc/{entry['pid']}/statm", encoding="ascii") as file:
+                self.assertLess(int(file.read().split()[1]) * 4096, 400 * MIB)
+        connection.close()
+        self.assertEqual(self.ask(port, b"echo\nnext"), b"next")
+
+    def test_places_that_no_target_lists_are_refused(self):
+        for place in ("cache:6380", "cache:22222", "127.0.0.1:6379"):
+            with self.subTest(place=place):
+                mark = len(self.events())
+                done = self.ssh("-W", place, "bastion")
+                self.assert_refused(done, r"\[D-UNKNOWN-TARGET\]", mark, "target.denied")
+
+    def test_rule_of_others_is_refused(self):
+        self.log_in("pia")
+        mark = len(self.events())
+        self.assert_refused(self.ssh("-W", "cache:6379", "bastion", person="pia"), r"\[D-NO-RULE\]", mark, "target.denied")
+
+    def test_address_outside_the_grant_is_refused(self):
+        mark = len(self.events())
+        self.assert_refused(self.ssh("-W", "metadata:6379", "bastion"), r"\[D-DIAL-ADDRESS\]", mark, "target.not_reached")
+
+    def test_target_that_does_not_listen_is_told(self):
+        mark = len(self.events())
+        self.assert_refused(self.ssh("-W", "metadata:8088", "bastion"), r"\[D-UNKNOWN-TARGET\]", mark, "target.denied")
+        done = self.ssh("-W", "cache:8088", "bastion")
+        self.assertRegex(done.stderr.decode(), r"\[D-DIAL-REFUSED\]")
+
+    def test_lost_target_and_lost_client_end_the_stream(self):
+        port, child = self.forwarded()
+        before, connection = self.sessions(), self.connect(port)
+        connection.sendall(b"hold\n")
+        self.assertEqual(connection.recv(100), b"held\n")
+        child.kill()
+        child.wait()
+        eventually(lambda: any(one["closed"] for one in self.new_sessions(before)), "the recording is closed")

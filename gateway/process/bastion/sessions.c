@@ -111,6 +111,9 @@ static void print_json(const struct replay_entry *entry)
     set_text(json, "person", entry->meta.person);
     set_text(json, "account", entry->meta.account);
     set_text(json, "host", entry->meta.host);
+    (void)json_object_set_new(json, "port",
+                              entry->meta.port == 0 ? json_null() : json_integer(entry->meta.port));
+    set_text(json, "address", entry->meta.address);
     set_text(json, "target", entry->meta.target);
     set_text(json, "from", entry->meta.from);
     set_text(json, "kind", entry->meta.kind);
@@ -149,10 +152,15 @@ static enum err add_row(struct table *table, const struct replay_entry *entry)
     char duration[REPLAY_TIME_BYTES];
     char bytes[REPLAY_TIME_BYTES];
     char status[16] = "-";
-    char where[LIMIT_ACCOUNT_BYTES + LIMIT_HOST_BYTES + 1];
+    char where[LIMIT_ACCOUNT_BYTES + LIMIT_HOST_BYTES + 8];
     const struct replay_meta *meta = &entry->meta;
     (void)snprintf(id, sizeof id, "%.*s", REPLAY_ID_BYTES, entry->sid);
-    (void)snprintf(where, sizeof where, "%s%s%s", meta->account, *meta->account == 0 ? "" : "@", meta->host);
+    char port[8] = "";
+    if (strcmp(meta->kind, "tcp") == 0) {
+        (void)snprintf(port, sizeof port, ":%u", meta->port);
+    }
+    (void)snprintf(where, sizeof where, "%s%s%s%s", meta->account, *meta->account == 0 ? "" : "@", meta->host,
+                   port);
     if (entry->is_closed && entry->exit_status != RECORD_NO_STATUS) {
         (void)snprintf(status, sizeof status, "%" PRIu32, entry->exit_status);
     }
