@@ -279,6 +279,13 @@ class StreamTest(ForwardCase):
         port = free_port()
         return port, self.forwarding("-L", f"{port}:cache:6379", *words, host="bastion", port=port, **given)
 
+    def resident_bytes(self):
+        total = 0
+        for entry in self.daemon_children("bastion-session"):
+            with open(f"/proc/{entry['pid']}/statm", encoding="ascii") as file:
+                total += int(file.read().split()[1]) * 4096
+        return total
+
     def test_stream_carries_both_ways_and_is_recorded(self):
         before, mark = self.sessions(), len(self.events())
         port, _child = self.forwarded()
@@ -328,10 +335,10 @@ class StreamTest(ForwardCase):
         port, _child = self.forwarded()
         connection = self.connect(port)
         connection.sendall(b"give 200000000\n")
+        connection.recv(1)
+        before = self.resident_bytes()
         time.sleep(2)  # all windows and buffers are full by now
-        for entry in self.daemon_children("bastion-session"):
-            with open(f"/proc/{entry['pid']}/statm", encoding="ascii") as file:
-                self.assertLess(int(file.read().split()[1]) * 4096, 400 * MIB)
+        self.assertLess(self.resident_bytes() - before, 32 * MIB)
         connection.close()
         self.assertEqual(self.ask(port, b"echo\nnext"), b"next")
 
@@ -341,6 +348,22 @@ class StreamTest(ForwardCase):
                 mark = len(self.events())
                 done = self.ssh("-W", place, "bastion")
                 self.assert_refused(done, r"\[D-UNKNOWN-TARGET\]", mark, "target.denied")
+
+    def test_targets_tells_how_to_reach_it(self):
+        done = self.ssh("bastion", "targets")
+        self.assertRegex(done.stdout.decode(), r"cache:[^\n]*, port 6379\n  a byte stream\n    ssh -N -L 6379:cache:6379 ")
+        self.assertNotIn("6379", self.ssh("bastion", "ssh-config").stdout.decode())
+
+    def test_factor_is_needed_and_an_old_one_is_told(self):
+        self.log_in("pia")
+        self.talker(self.lab.network.node_ip, 8088)
+        self.assertEqual(self.ssh("-W", "cache:8088", "bastion", person="pia", input=b"echo\nfresh").stdout, b"fresh")
+        if IS_QUICK:
+            return
+        time.sleep(62)
+        mark = len(self.events())
+        done = self.ssh("-W", "cache:8088", "bastion", person="pia")
+        self.assert_refused(done, r"second factor[^\n]*mfa renew[^\n]*\[D-MFA-[0-9a-f]{8}\]", mark, "target.denied")
 
     def test_rule_of_others_is_refused(self):
         self.log_in("pia")
