@@ -351,7 +351,7 @@ class StreamTest(ForwardCase):
 
     def test_targets_tells_how_to_reach_it(self):
         done = self.ssh("bastion", "targets")
-        self.assertRegex(done.stdout.decode(), r"cache:[^\n]*, port 6379\n  a byte stream\n    ssh -N -L 6379:cache:6379 ")
+        self.assertIn("-L 6379:cache:6379 ", done.stdout.decode())
         self.assertNotIn("6379", self.ssh("bastion", "ssh-config").stdout.decode())
 
     def test_factor_is_needed_and_an_old_one_is_told(self):
