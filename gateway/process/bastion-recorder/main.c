@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <sched.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,6 +278,10 @@ int main(int argc, char **argv)
     recorder.host_id = arguments.host_id;
     recorder.min_free_bytes = arguments.min_free_bytes;
     queue_init(&recorder.outbox, RECORDER_OUTBOX_BYTES);
+    /* Waking it for a record must not push aside the session that has the keystroke's echo still to send. */
+    if (sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){.sched_priority = 0}) != 0) {
+        (void)fputs("bastion-recorder: cannot become a batch process; sessions are slower\n", stderr);
+    }
     crypto_start();
     status = run(&arguments, &recorder);
     record_log_key_done(&recorder.log_key);
