@@ -56,7 +56,7 @@ static enum err owner_send(void *context, uint8_t type, struct cursor head, stru
             return ERR_NONE;
         }
     }
-    assert(!"data for no channel");
+    assert(false && "data for no channel");
     return ERR_NONE;
 }
 
