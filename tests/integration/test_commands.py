@@ -40,9 +40,9 @@ class CommandsTest(LabCase):
         text = self.ask_after_login("anna", "targets")
         bastion = self.lab.network.bastion_ip
         self.assertRegex(text, r"(?m)^nodes: node1$")
-        self.assertRegex(text, rf"as ec2-user: shell, commands\n    ssh -J anna@{bastion} ec2-user@node1\n")
+        self.assertRegex(text, rf"as ec2-user: shell, commands, sftp \(reading\)\n    ssh -J anna@{bastion} ec2-user@node1\n")
         self.assertRegex(text, rf"as deploy: some commands\n    ssh -J anna@{bastion} deploy@node1\n")
-        self.assertNotIn("sftp", text)
+        self.assertNotIn("forwarding", text)
         self.assertIn("as ec2-user", self.ask("targets", "node"))
         self.assertIn("nothing of that name", self.ask("targets", "elsewhere", status=1))
 
