@@ -177,6 +177,27 @@ static void read_pam(void *context, const struct yaml_node *value, void *into)
     (void)yaml_map_read(loading->report, value, "\"pam\"", FIELDS, COUNT_OF(FIELDS), loading, into);
 }
 
+static void read_user_ca_keys(void *context, const struct yaml_node *value, void *into)
+{
+    struct loading *loading = context;
+    struct gateway_config *config = into;
+    if (!yaml_expect_list(loading->report, value, "user_ca_keys")) {
+        return;
+    }
+    if (value->count > CONFIG_CAS_MAX) {
+        FAIL(loading, value, "these are more than %d files", CONFIG_CAS_MAX);
+        return;
+    }
+    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
+        size_t len = cursor_len(&item->text);
+        if (item->kind != YAML_TEXT || len == 0 || len >= CONFIG_PATH_BYTES || *item->text.at != '/') {
+            FAIL(loading, item, "an item of \"user_ca_keys\" must be an absolute path");
+            return;
+        }
+        memcpy(config->user_ca_keys[config->user_ca_keys_count++], item->text.at, len + 1);
+    }
+}
+
 static void read_public_name(void *context, const struct yaml_node *value, void *into)
 {
     struct loading *loading = context;
@@ -237,6 +258,8 @@ static const struct yaml_field FIELDS[] = {
     {.name = "events", PATH(events)},
     {.name = "libexec_dir", PATH(libexec_dir)},
     {.name = "keys", .read = read_keys},
+    {.name = "user_ca_keys", .read = read_user_ca_keys},
+    {.name = "revoked_keys", PATH(revoked_keys)},
     {.name = "pam", .read = read_pam},
     {.name = "source_address", .read = read_source},
     {.name = "min_free",

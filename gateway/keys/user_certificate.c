@@ -28,8 +28,8 @@ bool keys_certificate_algorithm(struct cursor algorithm, char ret_plain[static K
     }
     /* "sk-ssh-ed25519-cert-v01@openssh.com" is of "sk-ssh-ed25519@openssh.com": the vendor stays. */
     bool is_vendor = memcmp(algorithm.at, "sk-", 3) == 0;
-    (void)snprintf(ret_plain, KEYS_ALGORITHM_BYTES, "%.*s%s", (int)(len - suffix_len), (const char *)algorithm.at,
-                   is_vendor ? VENDOR : "");
+    (void)snprintf(ret_plain, KEYS_ALGORITHM_BYTES, "%.*s%s", (int)(len - suffix_len),
+                   (const char *)algorithm.at, is_vendor ? VENDOR : "");
     return true;
 }
 
@@ -120,8 +120,8 @@ static enum err read_option(struct keys_user_certificate *certificate, struct cu
         certificate->is_verify_required = true;
         return cursor_end(&data);
     }
-    /* PROTOCOL.certkeys: what is critical and not known refuses. "force-command" is known, and nothing here could
-     * keep it. */
+    /* PROTOCOL.certkeys: what is critical and not known refuses. "force-command" is known, and nothing here
+     * could keep it. */
     return ERR_MALFORMED;
 }
 
@@ -212,8 +212,9 @@ static bool is_from(struct cursor list, const char *from)
     return keys_source_match(list, from, &verdict, &bad) == ERR_NONE && verdict == KEYS_SOURCE_INSIDE;
 }
 
-const char *keys_user_certificate_refuse(const struct keys_user_certificate *certificate, struct cursor ca_blob,
-                                         struct cursor person, const char *from, int64_t now_s)
+const char *keys_user_certificate_refuse(const struct keys_user_certificate *certificate,
+                                         struct cursor ca_blob, struct cursor person, const char *from,
+                                         int64_t now_s)
 {
     uint64_t now = now_s < 0 ? 0 : (uint64_t)now_s;
     if (!names_person(certificate->principals, person)) {

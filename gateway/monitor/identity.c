@@ -11,7 +11,7 @@
 #include "crypto/hash.h"
 #include "state.h"
 
-enum { US_PER_S = 1000000, NAME_BYTES = 64, METHOD_BYTES = 64 };
+enum { US_PER_S = 1000000, METHOD_BYTES = 64, PUBLICKEY_BYTES = 8192 };
 
 static void free_bytes(uint8_t **bytes)
 {
@@ -87,6 +87,42 @@ static enum err find_key(struct connection *connection, struct cursor user, stru
     return err;
 }
 
+static bool is_certificate(struct cursor algorithm)
+{
+    char plain[KEYS_ALGORITHM_BYTES];
+    return keys_certificate_algorithm(algorithm, plain);
+}
+
+/* The monitor does not read certificates: it looks for the bytes of a CA's key in it, so that strangers
+ * cannot have the signer verify at will, and leaves the rest to the signer.
+ * @return NULL when no CA for people can have signed it, or the policy does not know the person. */
+static const struct keys_blob *find_ca(struct connection *connection, struct cursor user,
+                                       struct cursor certificate)
+{
+    char person[LIMIT_PERSON_BYTES];
+    struct policy_person known;
+    text_printable(user, connection->claimed_person, sizeof connection->claimed_person);
+    if (!text_is_person(user)) {
+        return NULL;
+    }
+    (void)snprintf(person, sizeof person, "%.*s", (int)cursor_len(&user), (const char *)user.at);
+    if (policy_person(connection->monitor->policy, person, &known) != ERR_NONE) {
+        return NULL;
+    }
+    connection->is_machine = known.is_machine;
+    const struct keys_blob *ca = person_ca_find(&connection->monitor->person_cas, certificate);
+    /* Our own CA vouches for accounts on targets, whatever an operator put into a file. */
+    struct cursor own = keys_blob_peek(&connection->monitor->signer.user_ca_blob);
+    return ca != NULL && cursor_equal(keys_blob_peek(ca), own) ? NULL : ca;
+}
+
+static bool is_usable(struct connection *connection, struct cursor user, struct cursor algorithm,
+                      struct cursor key_blob)
+{
+    return is_certificate(algorithm) ? find_ca(connection, user, key_blob) != NULL
+                                     : find_key(connection, user, key_blob) == ERR_NONE;
+}
+
 enum err identity_probe(struct connection *connection, struct cursor body)
 {
     struct cursor user;
@@ -96,9 +132,52 @@ enum err identity_probe(struct connection *connection, struct cursor body)
     TRY(cursor_string(&body, METHOD_BYTES, &algorithm));
     TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &key_blob));
     TRY(cursor_end(&body));
-    bool is_usable = find_key(connection, user, key_blob) == ERR_NONE;
-    send_result(connection, is_usable ? USERAUTH_KEY_USABLE : USERAUTH_FAILED, "");
+    /* A signature is judged for the person that was named with it: nobody else may be named meanwhile. */
+    if (connection->is_verifying) {
+        return ERR_STATE;
+    }
+    bool may_sign = is_usable(connection, user, algorithm, key_blob);
+    send_result(connection, may_sign ? USERAUTH_KEY_USABLE : USERAUTH_FAILED, "");
     return ERR_NONE;
+}
+
+static enum err ask_certified(struct connection *connection, const struct keys_blob *ca,
+                              struct cursor request)
+{
+    uint8_t memory[LIMIT_KEY_BLOB_BYTES + LIMIT_ADDRESS_BYTES + PUBLICKEY_BYTES];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_string(&out, keys_blob_peek(ca));
+    writer_text(&out, connection->from);
+    writer_bytes(&out, request);
+    struct cursor body;
+    TRY(writer_done(&out, &body));
+    return signer_ask(connection->monitor, connection, SIGNER_ASKED_VERIFY_CERTIFIED, 0, body);
+}
+
+void identity_certified(struct connection *connection, const struct identity_certificate *certificate)
+{
+    if (connection->phase != PHASE_KEX || !connection->is_verifying) {
+        return; /* it was ended meanwhile */
+    }
+    bool is_revoked =
+        certificate->is_valid && person_ca_is_revoked(&connection->monitor->person_cas, certificate->serial,
+                                                      certificate->key_id, certificate->fingerprint);
+    if (!certificate->is_valid || is_revoked) {
+        connection->is_verifying = false;
+        refuse(connection, "D-CERTIFICATE",
+               is_revoked ? "the certificate was revoked" : certificate->why_not);
+        return;
+    }
+    /* A lease is of the key: the next certificate for it is as good. */
+    crypto_sha256(cursor_of_text(certificate->fingerprint), connection->key_sha256);
+    (void)snprintf(connection->key_fingerprint, sizeof connection->key_fingerprint, "%s",
+                   certificate->fingerprint);
+    REPORT(connection->monitor, "certificate.used", EVENT_SUCCESS,
+           EVENT_NUMBER("connection", connection->number), {.key = "from", .text = connection->from},
+           {.key = "person", .text = connection->claimed_person},
+           {.key = "key", .text = certificate->fingerprint}, {.key = "key_id", .text = certificate->key_id},
+           EVENT_NUMBER("serial", certificate->serial));
+    identity_verified(connection, true, 0); /* the signer has judged the token's flags already */
 }
 
 enum err identity_publickey(struct connection *connection, struct cursor body)
@@ -118,14 +197,22 @@ enum err identity_publickey(struct connection *connection, struct cursor body)
     if (connection->is_verifying) {
         return ERR_STATE;
     }
-    if (find_key(connection, user, key_blob) != ERR_NONE) {
+    bool is_certified = is_certificate(algorithm);
+    const struct keys_blob *ca = is_certified ? find_ca(connection, user, key_blob) : NULL;
+    bool has_key = is_certified ? ca != NULL : find_key(connection, user, key_blob) == ERR_NONE;
+    if (!has_key) {
         refuse(connection, "D-KEY", "no key of this name matches");
         return ERR_NONE;
     }
     crypto_sha256(key_blob, connection->key_sha256);
     (void)keys_fingerprint(key_blob, connection->key_fingerprint);
     connection->is_verifying = true;
-    if (signer_ask(connection->monitor, connection, SIGNER_ASKED_VERIFY, 0, whole) != ERR_NONE) {
+    if (is_certified) {
+        connection->authorization = (struct keys_authorization){.type = KEYS_ED25519};
+    }
+    enum err err = is_certified ? ask_certified(connection, ca, whole)
+                                : signer_ask(connection->monitor, connection, SIGNER_ASKED_VERIFY, 0, whole);
+    if (err != ERR_NONE) {
         connection_end(connection,
                        "the bastion cannot verify keys right now; please try again in a moment [D-SIGNER]");
     }

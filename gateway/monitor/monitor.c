@@ -154,6 +154,14 @@ static void reload_policy(struct monitor *monitor)
     report_evidence(monitor, "policy", monitor->policy_hash);
 }
 
+static void reload_person_cas(struct monitor *monitor)
+{
+    char sentence[LIMIT_SENTENCE_BYTES];
+    if (person_ca_load(monitor, sentence, sizeof sentence) != ERR_NONE) {
+        REPORT(monitor, "user_ca.refused", EVENT_FAILURE, {.key = "sentence", .text = sentence});
+    }
+}
+
 void monitor_stop_if_empty(struct monitor *monitor)
 {
     bool is_empty = true;
@@ -195,6 +203,7 @@ static void signal_ready(struct loop_op *op, int result)
             REPORT(monitor, "events.not_reopened", EVENT_FAILURE, {.key = "how", .text = strerror(errno)});
         }
         reload_policy(monitor);
+        reload_person_cas(monitor);
     } else {
         begin_stop(monitor);
     }
@@ -264,6 +273,10 @@ static enum err start_values(struct monitor *monitor, struct monitor_refusal *re
     if (err != ERR_NONE) {
         (void)snprintf(ret_why->sentence, sizeof ret_why->sentence, "the policy cannot be used: %s",
                        sentence);
+        return err;
+    }
+    err = person_ca_load(monitor, ret_why->sentence, sizeof ret_why->sentence);
+    if (err != ERR_NONE) {
         return err;
     }
     return read_lockouts(monitor, ret_why);
@@ -421,6 +434,7 @@ void monitor_stop(struct monitor *monitor)
     lease_done(&monitor->leases);
     lockout_done(&monitor->lockouts);
     history_done(&monitor->history);
+    person_ca_done(&monitor->person_cas);
     free(monitor->signer.calls);
     free(monitor->recordings.table);
     free(monitor->connections);

@@ -10,6 +10,7 @@ enum err signer_ask(struct monitor *monitor, struct connection *connection, enum
 {
     static const enum ipc_type TYPES[] = {[SIGNER_ASKED_KEX] = IPC_SIGN_KEX,
                                           [SIGNER_ASKED_VERIFY] = IPC_VERIFY_USER,
+                                          [SIGNER_ASKED_VERIFY_CERTIFIED] = IPC_VERIFY_CERTIFIED,
                                           [SIGNER_ASKED_MINT] = IPC_MINT_USER};
     struct signer_calls *signer = &monitor->signer;
     if (signer->service.state != SERVICE_READY) {
@@ -66,6 +67,19 @@ static enum err answer_verify(struct connection *connection, struct cursor body)
     return ERR_NONE;
 }
 
+static enum err answer_certified(struct connection *connection, struct cursor body)
+{
+    struct identity_certificate certificate;
+    TRY(cursor_bool(&body, &certificate.is_valid));
+    TRY(cursor_text(&body, certificate.why_not, sizeof certificate.why_not));
+    TRY(cursor_u64be(&body, &certificate.serial));
+    TRY(cursor_text(&body, certificate.key_id, sizeof certificate.key_id));
+    TRY(cursor_text(&body, certificate.fingerprint, sizeof certificate.fingerprint));
+    TRY(cursor_end(&body));
+    identity_certified(connection, &certificate);
+    return ERR_NONE;
+}
+
 static enum err answer_mint(struct connection *connection, uint32_t ref, struct cursor body)
 {
     bool is_ok = false;
@@ -82,10 +96,11 @@ static enum err answer_mint(struct connection *connection, uint32_t ref, struct 
 
 static enum err answer(struct monitor *monitor, const struct ipc_message *message)
 {
-    static const enum signer_question QUESTIONS[IPC_TYPE_COUNT] = {[IPC_SIGN_KEX_DONE] = SIGNER_ASKED_KEX,
-                                                                   [IPC_VERIFY_USER_DONE] =
-                                                                       SIGNER_ASKED_VERIFY,
-                                                                   [IPC_MINT_USER_DONE] = SIGNER_ASKED_MINT};
+    static const enum signer_question QUESTIONS[IPC_TYPE_COUNT] = {
+        [IPC_SIGN_KEX_DONE] = SIGNER_ASKED_KEX,
+        [IPC_VERIFY_USER_DONE] = SIGNER_ASKED_VERIFY,
+        [IPC_VERIFY_CERTIFIED_DONE] = SIGNER_ASKED_VERIFY_CERTIFIED,
+        [IPC_MINT_USER_DONE] = SIGNER_ASKED_MINT};
     struct signer_calls *signer = &monitor->signer;
     if (signer->count == 0) {
         return ERR_STATE;
@@ -106,6 +121,8 @@ static enum err answer(struct monitor *monitor, const struct ipc_message *messag
         return ERR_NONE;
     case SIGNER_ASKED_VERIFY:
         return answer_verify(connection, message->body);
+    case SIGNER_ASKED_VERIFY_CERTIFIED:
+        return answer_certified(connection, message->body);
     case SIGNER_ASKED_MINT:
         return answer_mint(connection, call.access, message->body);
     }

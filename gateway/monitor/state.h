@@ -16,6 +16,7 @@
 #include "event/event.h"
 #include "ipc/channel.h"
 #include "keys/authorized_keys.h"
+#include "keys/user_certificate.h"
 #include "loop/loop.h"
 #include "monitor/monitor.h"
 #include "policy/policy.h"
@@ -62,7 +63,12 @@ struct service {
     unsigned restarts;
 };
 
-enum signer_question { SIGNER_ASKED_KEX, SIGNER_ASKED_VERIFY, SIGNER_ASKED_MINT };
+enum signer_question {
+    SIGNER_ASKED_KEX,
+    SIGNER_ASKED_VERIFY,
+    SIGNER_ASKED_VERIFY_CERTIFIED,
+    SIGNER_ASKED_MINT
+};
 /* signer_calls.c: the signer answers in order, so a queue of questions says whose each answer is. */
 struct signer_call {
     uint32_t connection;
@@ -180,6 +186,15 @@ struct connection {
     unsigned renewals;                                       /* of the factor, by command */
 };
 
+/* person_ca.c: CAs that vouch for keys of people, and what they took back. */
+enum { PERSON_CAS_MAX = 32 };
+struct person_cas {
+    struct keys_blob *blobs; /* OWNED */
+    unsigned count;
+    uint8_t *revoked; /* OWNED, the lines of the list; NULL: there is none */
+    size_t revoked_bytes;
+};
+
 struct listener {
     struct monitor *monitor;
     int fd; /* OWNED */
@@ -208,6 +223,7 @@ struct monitor {
     struct lease_table leases;
     struct lockout_table lockouts;
     struct history history;
+    struct person_cas person_cas;
     int64_t started_s, policy_loaded_s;
     int64_t policy_refused_s; /* 0: the file was not refused since it was loaded */
     char policy_refusal[LIMIT_SENTENCE_BYTES];
@@ -323,10 +339,29 @@ void connection_tick(struct connection *connection, uint64_t now_us);
 void connection_identified(struct connection *connection);
 void connection_free(struct connection *connection);
 
+/* person_ca.c */
+/** Read the files anew. On error what was in force stays. */
+MUST_CHECK enum err person_ca_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes);
+void person_ca_done(struct person_cas *cas);
+/** The CA whose public key stands somewhere in the certificate: whether it signed it is the signer's to say.
+ *  @return NULL when there is none. */
+const struct keys_blob *person_ca_find(const struct person_cas *cas, struct cursor certificate);
+bool person_ca_is_revoked(const struct person_cas *cas, uint64_t serial, const char *key_id,
+                          const char *fingerprint);
+
 /* identity.c */
 MUST_CHECK enum err identity_probe(struct connection *connection, struct cursor body);
 MUST_CHECK enum err identity_publickey(struct connection *connection, struct cursor body);
 void identity_verified(struct connection *connection, bool is_valid, uint8_t sk_flags);
+/** The signer's word about a certificate. */
+struct identity_certificate {
+    bool is_valid;
+    char why_not[LIMIT_SENTENCE_BYTES];
+    uint64_t serial;
+    char key_id[KEYS_KEY_ID_BYTES + 1];
+    char fingerprint[KEYS_FINGERPRINT_BYTES]; /* of the certified key */
+};
+void identity_certified(struct connection *connection, const struct identity_certificate *certificate);
 /** The factor of this connection with its age now. */
 struct policy_factor identity_factor(const struct connection *connection, uint64_t now_us);
 /** Look for a lease. @return true when there is one that is good enough for logging in. */

@@ -18,6 +18,7 @@ enum {
     CONFIG_NAME_BYTES = 64,
     CONFIG_LISTEN_MAX = 16,
     CONFIG_NETWORKS_MAX = 32,
+    CONFIG_CAS_MAX = 8,
 };
 
 struct config_listen {
@@ -54,6 +55,11 @@ struct gateway_config {
         char user_ca[CONFIG_PATH_BYTES]; /* /etc/bastion/private/user_ca */
         char log[CONFIG_PATH_BYTES];     /* /etc/bastion/private/log_key */
     } keys;
+
+    /* CAs that vouch for people's keys, one public key a line (default none), and what of it was revoked. */
+    char user_ca_keys[CONFIG_CAS_MAX][CONFIG_PATH_BYTES];
+    size_t user_ca_keys_count;
+    char revoked_keys[CONFIG_PATH_BYTES]; /* "": nothing */
 
     struct {
         char service[CONFIG_NAME_BYTES]; /* bastion */

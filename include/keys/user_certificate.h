@@ -1,5 +1,5 @@
-/* Certificates by which a company's own CA vouches for a person's key (OpenSSH PROTOCOL.certkeys), of every key
- * type that people may use. Read strictly: what is not understood, or cannot be enforced, refuses. */
+/* Certificates by which a company's own CA vouches for a person's key (OpenSSH PROTOCOL.certkeys), of every
+ * key type that people may use. Read strictly: what is not understood, or cannot be enforced, refuses. */
 #ifndef KEYS_USER_CERTIFICATE_H
 #define KEYS_USER_CERTIFICATE_H
 
@@ -34,7 +34,8 @@ MUST_CHECK enum err keys_user_certificate_read(struct cursor blob, struct keys_u
 /** Does it vouch for `person`, used from address `from` at `now_s`, and is it signed by `ca_blob`?
  *  Whether it was revoked is the caller's to ask.
  *  @return NULL, or why not: a constant sentence fragment. */
-const char *keys_user_certificate_refuse(const struct keys_user_certificate *certificate, struct cursor ca_blob,
-                                         struct cursor person, const char *from, int64_t now_s);
+const char *keys_user_certificate_refuse(const struct keys_user_certificate *certificate,
+                                         struct cursor ca_blob, struct cursor person, const char *from,
+                                         int64_t now_s);
 
 #endif

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (keys_blob_parse(keys_blob_peek(&certificate.key), &key) != ERR_NONE) {
         abort();
     }
-    (void)!keys_user_certificate_refuse(&certificate, certificate.ca_blob, cursor_of_text("alice"), "10.0.0.1", 1);
+    (void)!keys_user_certificate_refuse(&certificate, certificate.ca_blob, cursor_of_text("alice"),
+                                        "10.0.0.1", 1);
     return 0;
 }

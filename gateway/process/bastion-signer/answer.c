@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "keys/signature.h"
+#include "keys/user_certificate.h"
 
 enum {
     REQUEST_BYTES = IPC_BODY_MAX,
@@ -91,19 +93,29 @@ static enum err read_verify(struct cursor body, struct verify_request *request)
     return cursor_end(&body);
 }
 
-static const char *verify(struct signer *signer, uint32_t ref, struct verify_request *request,
-                          struct keys_proof *ret_proof)
+/* The bytes that the person signed, over the session id that was signed here. @return NULL, or why not. */
+static const char *write_request(struct signer *signer, struct signer_session *session,
+                                 struct verify_request *request, uint8_t memory[static REQUEST_BYTES],
+                                 struct cursor *ret_data)
 {
-    struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
     if (session == NULL || session->id_len_bytes == 0) {
         return "there is no session id to verify against";
     }
     request->user.session_id = cursor_of(session->id, session->id_len_bytes);
     request->user.host_key_blob = keys_blob_peek(&signer->keys[SIGNER_HOST].blob);
+    bool is_written = keys_user_request_write(&request->user, memory, REQUEST_BYTES, ret_data) == ERR_NONE;
+    return is_written ? NULL : "the request has an unknown method or is too large";
+}
+
+static const char *verify(struct signer *signer, uint32_t ref, struct verify_request *request,
+                          struct keys_proof *ret_proof)
+{
+    struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
     uint8_t memory[REQUEST_BYTES];
     struct cursor data;
-    if (keys_user_request_write(&request->user, memory, sizeof memory, &data) != ERR_NONE) {
-        return "the request has an unknown method or is too large";
+    const char *refusal = write_request(signer, session, request, memory, &data);
+    if (refusal != NULL) {
+        return refusal;
     }
     /* Whether a touch is needed stands in the person's authorized_keys file, which the monitor reads; it gets
      * the token's flags with the answer. */
@@ -128,6 +140,71 @@ static enum err answer_verify(struct signer *signer, uint32_t ref, struct cursor
     return ERR_NONE;
 }
 
+/* A certificate: what it says, who signed it, and that the person holds the key that it is for. */
+struct certified {
+    struct cursor ca_blob;
+    char from[LIMIT_ADDRESS_BYTES];
+    struct verify_request request;
+    struct keys_user_certificate certificate;
+};
+
+static const char *verify_certified(struct signer *signer, uint32_t ref, struct certified *certified,
+                                    int64_t now_s)
+{
+    struct keys_user_request *user = &certified->request.user;
+    struct keys_user_certificate *certificate = &certified->certificate;
+    char algorithm[KEYS_ALGORITHM_BYTES];
+    if (!keys_certificate_algorithm(user->algorithm, algorithm) ||
+        keys_user_certificate_read(user->key_blob, certificate) != ERR_NONE) {
+        return "the certificate is not laid out as it should be, or asks for what the bastion does not keep";
+    }
+    const char *refusal =
+        keys_user_certificate_refuse(certificate, certified->ca_blob, user->user, certified->from, now_s);
+    if (refusal != NULL) {
+        return refusal;
+    }
+    struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
+    uint8_t memory[REQUEST_BYTES];
+    struct cursor data;
+    refusal = write_request(signer, session, &certified->request, memory, &data);
+    if (refusal != NULL) {
+        return refusal;
+    }
+    struct keys_proof proof;
+    if (keys_signature_verify(keys_blob_peek(&certificate->key), cursor_of_text(algorithm),
+                              certified->request.signature, data, KEYS_TOUCH_REQUIRED, &proof) != ERR_NONE) {
+        return "the signature is not the certified key's over this session";
+    }
+    if (certificate->is_verify_required && (proof.sk_flags & KEYS_SK_USER_VERIFIED) == 0) {
+        return "the certificate asks for a token with PIN or fingerprint";
+    }
+    session->has_user = true;
+    return NULL;
+}
+
+static enum err answer_certified(struct signer *signer, uint32_t ref, struct cursor body, int64_t now_s,
+                                 struct writer *reply)
+{
+    struct certified certified = {.from = ""};
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &certified.ca_blob));
+    TRY(cursor_text(&body, certified.from, sizeof certified.from));
+    TRY(read_verify(body, &certified.request));
+    signer->refusal = verify_certified(signer, ref, &certified, now_s);
+    bool is_ok = signer->refusal == NULL;
+    char id[KEYS_KEY_ID_BYTES + 1] = "";
+    char fingerprint[KEYS_FINGERPRINT_BYTES] = "";
+    if (is_ok) {
+        text_printable(certified.certificate.key_id, id, sizeof id);
+        (void)keys_fingerprint(keys_blob_peek(&certified.certificate.key), fingerprint);
+    }
+    writer_bool(reply, is_ok);
+    writer_text(reply, is_ok ? "" : signer->refusal);
+    writer_u64be(reply, is_ok ? certified.certificate.serial : 0);
+    writer_text(reply, id);
+    writer_text(reply, fingerprint);
+    return ERR_NONE;
+}
+
 enum err signer_answer(struct signer *signer, const struct ipc_message *message, int64_t now_s,
                        enum ipc_type *ret_reply_type, struct writer *reply)
 {
@@ -139,6 +216,10 @@ enum err signer_answer(struct signer *signer, const struct ipc_message *message,
     if (message->type == IPC_VERIFY_USER) {
         *ret_reply_type = IPC_VERIFY_USER_DONE;
         return answer_verify(signer, message->ref, message->body, reply);
+    }
+    if (message->type == IPC_VERIFY_CERTIFIED) {
+        *ret_reply_type = IPC_VERIFY_CERTIFIED_DONE;
+        return answer_certified(signer, message->ref, message->body, now_s, reply);
     }
     if (message->type == IPC_MINT_USER) {
         *ret_reply_type = IPC_MINT_USER_DONE;

@@ -48,7 +48,8 @@ static struct cursor certify(const char *ca, const char *key, const char *option
     struct cursor word = {NULL, NULL};
     assert_true(cursor_word(&line, &word) && cursor_word(&line, &word));
     size_t len = 0;
-    assert_int_equal(crypto_base64_decode(word, CRYPTO_BASE64_PADDED, memory, CERTIFICATE_BYTES, &len), ERR_NONE);
+    assert_int_equal(crypto_base64_decode(word, CRYPTO_BASE64_PADDED, memory, CERTIFICATE_BYTES, &len),
+                     ERR_NONE);
     return cursor_of(memory, len);
 }
 
