@@ -284,6 +284,150 @@ static void login_with_every_kind_of_key_is_verified(void **state)
     assert_int_equal(child_leave(&child), 0);
 }
 
+/* A certificate of the person's key for "alice", from 10.0.0.0/24 only. */
+static struct cursor certify(const struct crypto_ed25519 *ca, struct cursor ca_blob,
+                             uint8_t certificate_memory[static KEYS_CERTIFICATE_BYTES])
+{
+    static const uint8_t NONCE[KEYS_CERTIFICATE_NONCE_BYTES] = {7};
+    const struct keys_certificate says = {.kind = KEYS_CERTIFICATE_USER,
+                                          .public_key =
+                                              cursor_of(person.public_key, sizeof person.public_key),
+                                          .serial = 77,
+                                          .key_id = cursor_of_text("some\x1b id"),
+                                          .principal = cursor_of_text("alice"),
+                                          .valid_after_s = (uint64_t)time(NULL) - 60,
+                                          .valid_before_s = (uint64_t)time(NULL) + 60,
+                                          .source_address = cursor_of_text("10.0.0.0/24")};
+    struct writer out = writer_of(certificate_memory, KEYS_CERTIFICATE_BYTES);
+    struct cursor to_sign;
+    struct cursor certificate;
+    uint8_t raw[64];
+    uint8_t blob_memory[128];
+    assert_int_equal(keys_certificate_write(&says, NONCE, ca_blob, &out), ERR_NONE);
+    assert_int_equal(writer_done(&out, &to_sign), ERR_NONE);
+    assert_int_equal(crypto_ed25519_sign(ca, to_sign, raw), ERR_NONE);
+    struct writer blob = writer_of(blob_memory, sizeof blob_memory);
+    writer_text(&blob, "ssh-ed25519");
+    writer_string(&blob, cursor_of(raw, sizeof raw));
+    struct cursor signature;
+    assert_int_equal(writer_done(&blob, &signature), ERR_NONE);
+    assert_int_equal(keys_certificate_finish(&out, signature, &certificate), ERR_NONE);
+    return certificate;
+}
+
+struct certified {
+    uint32_t ref;
+    struct cursor ca_blob, certificate;
+    const char *user, *from, *algorithm;
+    const uint8_t *session_id;
+    bool is_signed_by_another;
+};
+
+static bool verify_certified(const struct certified *row)
+{
+    static const uint8_t OTHER_SEED[32] = {98};
+    struct keys_user_request request = {.session_id = cursor_of(row->session_id, 32),
+                                        .user = cursor_of_text(row->user),
+                                        .method = cursor_of_text(KEYS_METHOD_PLAIN),
+                                        .algorithm = cursor_of_text(row->algorithm),
+                                        .key_blob = row->certificate};
+    static uint8_t data_memory[8192];
+    struct cursor data;
+    uint8_t raw[64];
+    struct crypto_ed25519 other;
+    assert_int_equal(crypto_ed25519_load(&other, OTHER_SEED), ERR_NONE);
+    assert_int_equal(keys_user_request_write(&request, data_memory, sizeof data_memory, &data), ERR_NONE);
+    assert_int_equal(crypto_ed25519_sign(row->is_signed_by_another ? &other : &person, data, raw), ERR_NONE);
+    crypto_ed25519_done(&other);
+    uint8_t signature_memory[256];
+    struct writer signature = writer_of(signature_memory, sizeof signature_memory);
+    writer_text(&signature, "ssh-ed25519");
+    writer_string(&signature, cursor_of(raw, sizeof raw));
+    struct cursor signed_blob;
+    assert_int_equal(writer_done(&signature, &signed_blob), ERR_NONE);
+    struct writer body = writer_of(memory, sizeof memory);
+    writer_string(&body, row->ca_blob);
+    writer_text(&body, row->from);
+    writer_text(&body, row->user);
+    writer_text(&body, KEYS_METHOD_PLAIN);
+    writer_text(&body, row->algorithm);
+    writer_string(&body, row->certificate);
+    writer_string(&body, signed_blob);
+    child_send(&child, IPC_VERIFY_CERTIFIED, row->ref, &body);
+    child_expect(&child, IPC_VERIFY_CERTIFIED_DONE, row->ref);
+    struct cursor answer = child.message.body;
+    bool is_ok = false;
+    char why[LIMIT_SENTENCE_BYTES];
+    char id[LIMIT_SENTENCE_BYTES];
+    char fingerprint[KEYS_FINGERPRINT_BYTES];
+    char expected[KEYS_FINGERPRINT_BYTES];
+    uint64_t serial = 1;
+    assert_int_equal(cursor_bool(&answer, &is_ok), ERR_NONE);
+    assert_int_equal(cursor_text(&answer, why, sizeof why), ERR_NONE);
+    assert_int_equal(cursor_u64be(&answer, &serial), ERR_NONE);
+    assert_int_equal(cursor_text(&answer, id, sizeof id), ERR_NONE);
+    assert_int_equal(cursor_text(&answer, fingerprint, sizeof fingerprint), ERR_NONE);
+    assert_int_equal(cursor_end(&answer), ERR_NONE);
+    assert_int_equal(is_ok, why[0] == 0);
+    assert_int_equal(serial, is_ok ? 77 : 0);
+    assert_string_equal(id, is_ok ? "some? id" : "");
+    assert_string_equal(fingerprint, is_ok ? keys_fingerprint(keys_blob_peek(&person_blob), expected) : "");
+    return is_ok;
+}
+
+static void certified_key_is_verified_or_refused_by_its_row(void **state)
+{
+    (void)state;
+    static const char CERTIFIED[] = "ssh-ed25519-cert-v01@openssh.com";
+    static const uint8_t CA_SEED[32] = {97};
+    uint8_t certificate_memory[KEYS_CERTIFICATE_BYTES];
+    struct crypto_ed25519 ca;
+    struct keys_blob ca_blob;
+    struct cursor ignored;
+    assert_int_equal(crypto_ed25519_load(&ca, CA_SEED), ERR_NONE);
+    keys_blob_of_ed25519(ca.public_key, &ca_blob);
+    struct cursor certificate = certify(&ca, keys_blob_peek(&ca_blob), certificate_memory);
+    start(&child);
+    assert_true(sign_kex(1, 0, HASH, 32, &ignored));
+    const struct certified good = {.ref = 1,
+                                   .ca_blob = keys_blob_peek(&ca_blob),
+                                   .certificate = certificate,
+                                   .user = "alice",
+                                   .from = "10.0.0.7",
+                                   .algorithm = CERTIFIED,
+                                   .session_id = HASH};
+    assert_true(verify_certified(&good));
+    struct certified row = good;
+    row.ref = 2; /* no session id was ever signed there */
+    assert_false(verify_certified(&row));
+    row = good;
+    row.session_id = OTHER_HASH;
+    assert_false(verify_certified(&row));
+    row = good;
+    row.user = "mallory";
+    assert_false(verify_certified(&row));
+    row = good;
+    row.from = "10.0.1.7";
+    assert_false(verify_certified(&row));
+    row = good;
+    row.ca_blob = keys_blob_peek(&public_blobs[2]);
+    assert_false(verify_certified(&row));
+    row = good;
+    row.algorithm = "ssh-ed25519"; /* a certificate in the place of a key */
+    assert_false(verify_certified(&row));
+    row = good;
+    row.algorithm = "rsa-sha2-512-cert-v01@openssh.com";
+    assert_false(verify_certified(&row));
+    row = good;
+    row.certificate = keys_blob_peek(&person_blob); /* a key in the place of a certificate */
+    assert_false(verify_certified(&row));
+    row = good;
+    row.is_signed_by_another = true;
+    assert_false(verify_certified(&row));
+    crypto_ed25519_done(&ca);
+    assert_int_equal(child_leave(&child), 0);
+}
+
 static void login_for_another_session_is_refused(void **state)
 {
     (void)state;
@@ -554,6 +698,7 @@ static void body_cut_anywhere_ends_the_signer(void **state)
         {IPC_SIGN_KEX, {2, 0, 0, 0, 0}, 5}, /* no such key */
         {IPC_SIGN_KEX, {0, 0, 0, 0, 0, 9}, 6},
         {IPC_VERIFY_USER, {0, 0, 0, 1}, 4},
+        {IPC_VERIFY_CERTIFIED, {0, 0, 0, 0, 0}, 5},
         {IPC_MINT_USER, {0, 0, 0, 0, 0}, 5},
         {IPC_SIGNER_FORGET, {1}, 1},
     };
@@ -624,6 +769,7 @@ int main(void)
         cmocka_unit_test(inner_handshake_before_the_outer_is_refused),
         cmocka_unit_test(login_is_verified_over_the_session_id_that_was_signed),
         cmocka_unit_test(login_with_every_kind_of_key_is_verified),
+        cmocka_unit_test(certified_key_is_verified_or_refused_by_its_row),
         cmocka_unit_test(login_for_another_session_is_refused),
         cmocka_unit_test(forgotten_connection_has_no_session_id),
         cmocka_unit_test(table_of_connections_is_bounded),
