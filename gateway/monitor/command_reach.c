@@ -76,7 +76,9 @@ static void say_head(struct command *command, const struct policy_reach *reach)
 static const char *grant_words(const struct policy_grant *grant, char text[static WORDS_BYTES])
 {
     const char *exec = grant->exec == GRANT_EXEC_ANY ? "commands" : "some commands";
-    const char *sftp = grant->sftp == GRANT_SFTP_READ ? "sftp (reading)" : "sftp";
+    const char *sftp = grant->sftp == GRANT_SFTP_WRITE  ? "sftp"
+                       : grant->sftp == GRANT_SFTP_READ ? "sftp (reading)"
+                                                        : "sftp (some files)";
     bool is_any = grant->forward == GRANT_FORWARD_ANY;
     const char *forward = is_any ? "forwarding" : "forwarding to some places";
     is_any = grant->remote_forward == GRANT_FORWARD_ANY;
@@ -86,7 +88,7 @@ static const char *grant_words(const struct policy_grant *grant, char text[stati
         const char *word;
     } rows[] = {{grant->shell, "shell"},
                 {grant->exec != GRANT_EXEC_NONE, exec},
-                {grant->sftp != GRANT_SFTP_NONE, sftp},
+                {grant_has_sftp(grant), sftp},
                 {grant->connect, "byte stream"},
                 {grant->forward != GRANT_FORWARD_NONE, forward},
                 {grant->remote_forward != GRANT_FORWARD_NONE, remote},

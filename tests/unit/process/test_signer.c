@@ -334,7 +334,7 @@ static bool verify_certified(const struct certified *row)
     static uint8_t data_memory[8192];
     struct cursor data;
     uint8_t raw[64];
-    struct crypto_ed25519 other;
+    struct crypto_ed25519 other = {0};
     assert_int_equal(crypto_ed25519_load(&other, OTHER_SEED), ERR_NONE);
     assert_int_equal(keys_user_request_write(&request, data_memory, sizeof data_memory, &data), ERR_NONE);
     assert_int_equal(crypto_ed25519_sign(row->is_signed_by_another ? &other : &person, data, raw), ERR_NONE);
@@ -381,7 +381,7 @@ static void certified_key_is_verified_or_refused_by_its_row(void **state)
     static const char CERTIFIED[] = "ssh-ed25519-cert-v01@openssh.com";
     static const uint8_t CA_SEED[32] = {97};
     uint8_t certificate_memory[KEYS_CERTIFICATE_BYTES];
-    struct crypto_ed25519 ca;
+    struct crypto_ed25519 ca = {0};
     struct keys_blob ca_blob;
     struct cursor ignored;
     assert_int_equal(crypto_ed25519_load(&ca, CA_SEED), ERR_NONE);
