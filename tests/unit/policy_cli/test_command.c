@@ -59,7 +59,7 @@ static const struct {
     {{"policy", "check"}, 2, "check needs one file"},
     {{"policy", "check", "a", "b"}, 2, "check needs one file"},
     {{"policy", "check", "--xyz", FILE_NAME}, 2, "unrecognized option"},
-    {{"policy", "check", FILE_NAME}, 0, "valid; 4 people, 1 targets, 3 rules, 2 never, 4 tests passed"},
+    {{"policy", "check", FILE_NAME}, 0, "valid; 4 people, 2 targets, 4 rules, 2 never, 5 tests passed"},
     {{"policy", "check", "/nonexistent"}, 3, "/nonexistent: cannot be read: No such file"},
     {{"policy", "check", "/"}, 3, "/: cannot be read"},
     {{"policy", "check", "README-none.md", "--json"}, 3, "\"valid\": false"},
