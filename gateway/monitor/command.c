@@ -111,8 +111,9 @@ static void send_page(struct command *command)
 
 void command_finish(struct command *command, uint8_t status)
 {
-    static const char CUT[] = "... and more: this text was cut at 128 KiB; name a part of it, for example "
-                              "with \"targets WORD\"\n";
+    static const char CUT[] =
+        "\n# ... and more: this text was cut at 128 KiB; name a part of it, for example "
+        "with \"targets WORD\"\n";
     if (command->is_cut && queue_append(&command->text, cursor_of_text(CUT)) != ERR_NONE) {
         status = 1;
     }
