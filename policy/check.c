@@ -105,10 +105,12 @@ static void warn_of_many_commands(struct loader *loader)
         const uint64_t *row = bit_table_row(table->by_target, table, target);
         size_t total = 0;
         size_t places = 0;
+        size_t paths = 0;
         for (size_t i = 0; i < policy->rule_count; i++) {
             bool applies = (row[i / 64] >> i % 64 & 1) != 0;
             total += applies ? cursor_len(&policy->rules[i].can.patterns) : 0;
             places += applies ? cursor_len(&policy->rules[i].can.places) : 0;
+            paths += applies ? cursor_len(&policy->rules[i].can.paths) : 0;
         }
         if (total > GRANT_PATTERNS_BYTES) {
             const struct target *found = &policy->targets[target];
@@ -117,6 +119,14 @@ static void warn_of_many_commands(struct loader *loader)
                 "the rules for target \"%s\" list %zu bytes of commands; a person to whom more than "
                 "%d bytes apply gets only the first ones",
                 found->name, total, GRANT_PATTERNS_BYTES);
+        }
+        if (paths > GRANT_PATHS_BYTES) {
+            const struct target *found = &policy->targets[target];
+            yaml_report_warning(
+                loader->report, found->line, found->column,
+                "the rules for target \"%s\" list %zu bytes of paths for sftp; a person to whom more than %d "
+                "bytes apply gets only the first ones",
+                found->name, paths, GRANT_PATHS_BYTES);
         }
         if (places > GRANT_PLACES_BYTES) {
             const struct target *found = &policy->targets[target];

@@ -56,7 +56,7 @@ unsigned can_bits(const struct can *can)
     unsigned bits = 0;
     bits |= can->shell ? CAN_SHELL : 0U;
     bits |= can->exec != GRANT_EXEC_NONE ? CAN_EXEC : 0U;
-    bits |= can->sftp != GRANT_SFTP_NONE ? CAN_SFTP : 0U;
+    bits |= can->sftp != GRANT_SFTP_NONE || cursor_len(&can->paths) > 0 ? CAN_SFTP : 0U;
     bits |= can->forward != GRANT_FORWARD_NONE ? CAN_FORWARD : 0U;
     bits |= can->remote_forward != GRANT_FORWARD_NONE ? CAN_REMOTE_FORWARD : 0U;
     bits |= can->agent ? CAN_AGENT : 0U;
@@ -150,8 +150,13 @@ bool rule_allows_action(const struct rule *rule, unsigned denied, enum policy_ac
     if (bits == 0) {
         return false;
     }
-    if (action == POLICY_SFTP_WRITE) {
-        return rule->can.sftp == GRANT_SFTP_WRITE;
+    if (action == POLICY_SFTP_READ || action == POLICY_SFTP_WRITE) {
+        enum grant_sftp level = action == POLICY_SFTP_WRITE ? GRANT_SFTP_WRITE : GRANT_SFTP_READ;
+        char plain[PATH_BYTES] = "";
+        bool is_plain = cursor_len(&command) == 0 ||
+                        path_plain(cursor_of(NULL, 0), command, plain, sizeof plain) == ERR_NONE;
+        return rule->can.sftp >= level ||
+               (is_plain && grant_lists_path(rule->can.paths, level, cursor_of_text(plain)));
     }
     if (action == POLICY_EXEC) {
         return rule->can.exec != GRANT_EXEC_LISTED || grant_check_listed(rule->can.patterns, command) == NULL;

@@ -160,6 +160,10 @@ static void add_to_grant(struct policy_grant *grant, const struct policy *policy
     if ((bits & CAN_SFTP) != 0 && rule->can.sftp > grant->sftp) {
         grant->sftp = rule->can.sftp;
     }
+    if ((bits & CAN_SFTP) != 0) {
+        enum err err = grant_add_paths(grant, rule->can.paths); /* as for commands */
+        (void)err;
+    }
     if ((bits & CAN_EXEC) != 0) {
         grant->exec = rule->can.exec > grant->exec ? rule->can.exec : grant->exec;
         /* What does not fit is not allowed; loading has warned. */
@@ -190,7 +194,8 @@ static unsigned grant_bits(const struct policy_grant *grant)
                       .forward = grant->forward,
                       .remote_forward = grant->remote_forward,
                       .exec = grant->exec,
-                      .sftp = grant->sftp};
+                      .sftp = grant->sftp,
+                      .paths = cursor_of(grant->paths, grant->paths_len_bytes)};
     return can_bits(&can);
 }
 
@@ -200,7 +205,9 @@ static bool adds_to_grant(const struct policy_grant *grant, const struct rule *r
     unsigned bits = can_bits(&rule->can) & ~denied;
     bool has_new_bits = (bits & ~grant_bits(grant)) != 0;
     bool has_more_exec = (bits & CAN_EXEC) != 0 && grant->exec != GRANT_EXEC_ANY;
-    bool has_more_sftp = (bits & CAN_SFTP) != 0 && rule->can.sftp > grant->sftp;
+    bool has_more_sftp =
+        (bits & CAN_SFTP) != 0 && (rule->can.sftp > grant->sftp ||
+                                   (cursor_len(&rule->can.paths) > 0 && grant->sftp != GRANT_SFTP_WRITE));
     bool has_more_places = ((bits & CAN_FORWARD) != 0 && grant->forward != GRANT_FORWARD_ANY) ||
                            ((bits & CAN_REMOTE_FORWARD) != 0 && grant->remote_forward != GRANT_FORWARD_ANY);
     return has_new_bits || has_more_exec || has_more_sftp || has_more_places;

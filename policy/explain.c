@@ -132,6 +132,8 @@ static void say_can(const struct case_file *file, const struct rule *rule, struc
     } else if (file->request->action == POLICY_EXEC) {
         say(finding, "it does not allow this command: %s",
             grant_check_listed(rule->can.patterns, file->request->command));
+    } else if (file->request->action == POLICY_SFTP_READ || cursor_len(&rule->can.paths) > 0) {
+        say(finding, "it does not allow %s of this path: it is not in its list", action);
     } else if (file->request->action != POLICY_SFTP_WRITE) {
         say(finding, "it does not allow %s to this place: it is not in its list", action);
     } else {

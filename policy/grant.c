@@ -5,14 +5,14 @@
 
 bool grant_is_empty(const struct policy_grant *grant)
 {
-    return !grant->shell && grant->exec == GRANT_EXEC_NONE && grant->sftp == GRANT_SFTP_NONE &&
-           !grant->agent && !grant->x11 && !grant->connect && grant->forward == GRANT_FORWARD_NONE &&
+    return !grant->shell && grant->exec == GRANT_EXEC_NONE && !grant_has_sftp(grant) && !grant->agent &&
+           !grant->x11 && !grant->connect && grant->forward == GRANT_FORWARD_NONE &&
            grant->remote_forward == GRANT_FORWARD_NONE;
 }
 
 bool grant_has_sftp(const struct policy_grant *grant)
 {
-    return grant->sftp != GRANT_SFTP_NONE;
+    return grant->sftp != GRANT_SFTP_NONE || grant->paths_len_bytes > 0;
 }
 
 void grant_write(struct writer *out, const struct policy_grant *grant)
@@ -34,6 +34,7 @@ void grant_write(struct writer *out, const struct policy_grant *grant)
     writer_text(out, grant->rule);
     writer_string(out, cursor_of(grant->patterns, grant->patterns_len_bytes));
     writer_string(out, cursor_of(grant->places, grant->places_len_bytes));
+    writer_string(out, cursor_of(grant->paths, grant->paths_len_bytes));
 }
 
 /* A flag of our own protocol is 0 or 1; anything else is damage. */
@@ -123,6 +124,36 @@ static MUST_CHECK enum err read_places(struct cursor *in, struct policy_grant *g
     return ERR_NONE;
 }
 
+/* One path from the front of `in`. */
+static MUST_CHECK enum err read_path(struct cursor *in, enum grant_sftp *ret_level,
+                                     struct cursor *ret_pattern)
+{
+    uint8_t level = 0;
+    TRY(read_choice(in, GRANT_SFTP_WRITE, &level));
+    TRY(cursor_string(in, PATH_PATTERN_BYTES, ret_pattern));
+    *ret_level = (enum grant_sftp)level;
+    return level != GRANT_SFTP_NONE && path_check(*ret_pattern) == NULL ? ERR_NONE : ERR_MALFORMED;
+}
+
+static MUST_CHECK enum err read_paths(struct cursor *in, struct policy_grant *grant)
+{
+    struct cursor block;
+    TRY(cursor_string(in, GRANT_PATHS_BYTES, &block));
+    size_t len = cursor_len(&block);
+    if (len > 0) {
+        memcpy(grant->paths, block.at, len);
+    }
+    grant->paths_len_bytes = (uint16_t)len;
+    while (cursor_len(&block) > 0) {
+        enum grant_sftp level = GRANT_SFTP_NONE;
+        struct cursor pattern;
+        if (read_path(&block, &level, &pattern) != ERR_NONE) {
+            return ERR_MALFORMED; /* as for patterns: the block is whole */
+        }
+    }
+    return ERR_NONE;
+}
+
 static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *grant)
 {
     uint8_t exec = 0;
@@ -149,7 +180,8 @@ static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *g
     TRY(cursor_u16be(in, &grant->channels));
     TRY(cursor_text(in, grant->rule, sizeof grant->rule));
     TRY(read_patterns(in, grant));
-    return read_places(in, grant);
+    TRY(read_places(in, grant));
+    return read_paths(in, grant);
 }
 
 enum err grant_read(struct cursor *in, struct policy_grant *ret)
@@ -461,4 +493,58 @@ bool grant_lists_place(struct cursor places, enum place_use use, struct cursor a
     uint16_t port = 0;
     return place_split(asked, &host, &port) && place_is_address(use, host, port) &&
            lists(places, use, host, port, NULL);
+}
+
+enum err grant_add_path(struct policy_grant *grant, enum grant_sftp level, struct cursor pattern)
+{
+    assert(level != GRANT_SFTP_NONE && path_check(pattern) == NULL);
+    struct cursor paths = cursor_of(grant->paths, grant->paths_len_bytes);
+    enum grant_sftp old_level = GRANT_SFTP_NONE;
+    struct cursor old;
+    while (cursor_len(&paths) > 0 && read_path(&paths, &old_level, &old) == ERR_NONE) {
+        if (old_level == level && cursor_equal(old, pattern)) {
+            return ERR_NONE;
+        }
+    }
+    struct writer out =
+        writer_of(grant->paths + grant->paths_len_bytes, sizeof grant->paths - grant->paths_len_bytes);
+    writer_u8(&out, (uint8_t)level);
+    writer_string(&out, pattern);
+    struct cursor added;
+    TRY(writer_done(&out, &added));
+    grant->paths_len_bytes = (uint16_t)(grant->paths_len_bytes + cursor_len(&added));
+    return ERR_NONE;
+}
+
+enum err grant_add_paths(struct policy_grant *grant, struct cursor paths)
+{
+    enum err err = ERR_NONE;
+    while (cursor_len(&paths) > 0) {
+        enum grant_sftp level = GRANT_SFTP_NONE;
+        struct cursor pattern;
+        TRY(read_path(&paths, &level, &pattern));
+        if (grant_add_path(grant, level, pattern) != ERR_NONE) {
+            err = ERR_TOO_LARGE; /* a later, shorter one may still fit */
+        }
+    }
+    return err;
+}
+
+bool grant_lists_path(struct cursor paths, enum grant_sftp level, struct cursor path)
+{
+    enum grant_sftp given = GRANT_SFTP_NONE;
+    struct cursor pattern;
+    while (cursor_len(&paths) > 0 && read_path(&paths, &given, &pattern) == ERR_NONE) {
+        if (given >= level && (cursor_len(&path) == 0 || path_matches(pattern, path))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool grant_allows_path(const struct policy_grant *grant, enum grant_sftp level, struct cursor path)
+{
+    return grant->sftp >= level ||
+           (cursor_len(&path) > 0 &&
+            grant_lists_path(cursor_of(grant->paths, grant->paths_len_bytes), level, path));
 }

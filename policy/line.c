@@ -103,10 +103,13 @@ static const char *read_line(struct cursor text, struct policy_line *line)
     const char *problem = read_host(host, line);
     problem = problem == NULL ? read_account(text, line) : problem;
     bool may_have_place = line->action == POLICY_FORWARD || line->action == POLICY_REMOTE_FORWARD;
-    if (problem == NULL && !may_have_place &&
+    bool may_have_path = (line->action == POLICY_SFTP_READ || line->action == POLICY_SFTP_WRITE) &&
+                         (cursor_len(&line->command) == 0 || *line->command.at == '/');
+    if (problem == NULL && !may_have_place && !may_have_path &&
         (line->action == POLICY_EXEC) != (cursor_len(&line->command) > 0)) {
-        problem = line->action == POLICY_EXEC ? "exec needs a command behind \": \""
-                                              : "only exec and forwards have something behind \": \"";
+        problem = line->action == POLICY_EXEC
+                      ? "exec needs a command behind \": \""
+                      : "only exec, forwards and, with an absolute path, sftp have something behind \": \"";
     }
     return problem;
 }

@@ -84,10 +84,50 @@ static void read_exec(void *context, const struct yaml_node *value, void *into)
     }
 }
 
+/* { read: [paths], write: [paths] }: behind what is there, as for places. */
+static void read_paths(struct loader *loader, const struct yaml_node *value, enum grant_sftp level,
+                       struct can *can)
+{
+    enum { PATHS_MAX = 256 };
+    struct policy_grant paths = {0};
+    if (!loader_is_text_list(loader, value, PATHS_MAX) ||
+        (cursor_len(&can->paths) > 0 && grant_add_paths(&paths, can->paths) != ERR_NONE)) {
+        return;
+    }
+    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
+        const char *problem = path_check(item->text);
+        if (problem != NULL) {
+            LOADER_ERROR(loader, item, "\"%.64s\" cannot be a path: %s", NODE_TEXT(item), problem);
+        } else if (grant_add_path(&paths, level, item->text) != ERR_NONE) {
+            LOADER_ERROR(loader, item, "the paths of a rule can have %d bytes in all", GRANT_PATHS_BYTES);
+        }
+    }
+    uint8_t *copy = loader_alloc(loader, paths.paths_len_bytes, 1);
+    if (copy != NULL && paths.paths_len_bytes > 0) {
+        memcpy(copy, paths.paths, paths.paths_len_bytes);
+        can->paths = cursor_of(copy, paths.paths_len_bytes);
+    }
+}
+
+static void read_paths_read(void *context, const struct yaml_node *value, void *into)
+{
+    read_paths(context, value, GRANT_SFTP_READ, into);
+}
+
+static void read_paths_write(void *context, const struct yaml_node *value, void *into)
+{
+    read_paths(context, value, GRANT_SFTP_WRITE, into);
+}
+
 static void read_sftp(void *context, const struct yaml_node *value, void *into)
 {
+    static const struct yaml_field FIELDS[] = {
+        {.name = "read", .read = read_paths_read},
+        {.name = "write", .read = read_paths_write},
+    };
     struct loader *loader = context;
-    enum grant_sftp *sftp = into;
+    struct can *can = into;
+    enum grant_sftp *sftp = &can->sftp;
     bool flag = false;
     if (yaml_is_bool(value, &flag)) {
         *sftp = flag ? GRANT_SFTP_WRITE : GRANT_SFTP_NONE;
@@ -96,9 +136,10 @@ static void read_sftp(void *context, const struct yaml_node *value, void *into)
     } else if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "write")) {
         *sftp = GRANT_SFTP_WRITE;
     } else if (value->kind == YAML_MAP) {
-        LOADER_ERROR(loader, value, "paths in \"sftp\" are not supported by this version");
+        (void)yaml_map_read(loader->report, value, "\"sftp\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
+                            loader, can);
     } else {
-        LOADER_ERROR(loader, value, "\"sftp\" must be read, write, true (as write) or false");
+        LOADER_ERROR(loader, value, "\"sftp\" must be read, write, true (as write), false or lists of paths");
     }
 }
 
@@ -161,7 +202,7 @@ static void read_can(void *context, const struct yaml_node *value, void *into)
     static const struct yaml_field FIELDS[] = {
         {.name = "shell", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, shell)},
         {.name = "exec", .read = read_exec},
-        {.name = "sftp", .offset = offsetof(struct can, sftp), .read = read_sftp},
+        {.name = "sftp", .read = read_sftp},
         {.name = "forward", .read = read_forward},
         {.name = "remote_forward", .read = read_remote_forward},
         {.name = "connect", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, connect)},

@@ -95,7 +95,7 @@ struct can {
     enum grant_forward forward, remote_forward;
     enum grant_exec exec;
     enum grant_sftp sftp;
-    struct cursor patterns, places; /* as in struct policy_grant */
+    struct cursor patterns, places, paths; /* as in struct policy_grant */
 };
 
 enum record_input { RECORD_INPUT_DEFAULT = 0, RECORD_INPUT_NONE, RECORD_INPUT_ALL };

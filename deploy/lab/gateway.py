@@ -46,7 +46,7 @@ rules:
     who: [engineers]
     to: [nodes]
     as: [deploy]
-    can: {{ exec: [[uptime], [df, -h]] }}
+    can: {{ exec: [[uptime], [df, -h]], sftp: {{ read: [/etc/hostname], write: ["/tmp/bastion-files.*/in/**"] }} }}
     when: {{ mfa: 8h, from: [engineers] }}
   - id: ci-nodes
     who: [ci]

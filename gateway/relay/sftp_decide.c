@@ -1,6 +1,7 @@
 /* May a request pass, and what is recorded of it. What has no row here is not supported. */
 #include <string.h>
 
+#include "policy/path.h"
 #include "sftp_state.h"
 
 /* One letter for each field behind the id: p path, q second path, h handle, g second handle, a attributes,
@@ -51,6 +52,7 @@ static const char SFTP_MALFORMED[] = "the request is not laid out as it must be,
                                      "bytes [D-SFTP-MALFORMED]";
 static const char SFTP_UNOPENED[] = "the request names a file that is not open [D-SFTP-HANDLE]";
 static const char SFTP_READ_ONLY[] = "your access is for reading only [D-SFTP]";
+static const char SFTP_PATH_REFUSED[] = "this path is not among those that your access is for [D-SFTP-PATH]";
 
 struct sftp_fields {
     struct cursor path, second, handle, second_handle;
@@ -224,6 +226,46 @@ static void note_passed(struct sftp *sftp, const struct sftp_rule *rule, const s
     }
 }
 
+static bool allows(const struct sftp *sftp, enum grant_sftp level, struct cursor base, struct cursor path)
+{
+    char plain[2 * PATH_BYTES];
+    return sftp->grant->sftp >= level || (path_plain(base, path, plain, sizeof plain) == ERR_NONE &&
+                                          grant_allows_path(sftp->grant, level, cursor_of_text(plain)));
+}
+
+/* Where a relative path in a link begins: the folder of the link. Nobody knows it of a link that is itself
+ * named by a relative path; such links are made by nobody. */
+static struct cursor folder_of(struct cursor path)
+{
+    if (cursor_len(&path) > 0 && *path.at != '/') {
+        return cursor_of(NULL, 0);
+    }
+    while (path.end != path.at && path.end[-1] != '/') {
+        path.end--;
+    }
+    return path;
+}
+
+/* @param written  the open file that is changed, or SFTP_NO_HANDLE */
+static bool is_allowed(const struct sftp *sftp, const struct sftp_rule *rule,
+                       const struct sftp_fields *fields, bool is_writing, unsigned written)
+{
+    struct cursor home = cursor_of_text(sftp->home);
+    bool is_opening = rule->type == SFTP_OPEN || rule->type == SFTP_OPENDIR;
+    if (!is_writing) {
+        return !is_opening || allows(sftp, GRANT_SFTP_READ, home, fields->path);
+    }
+    if (sftp->grant->sftp == GRANT_SFTP_WRITE) {
+        return true;
+    }
+    if (!has_letter(rule, 'p')) {
+        return written != SFTP_NO_HANDLE && sftp->handles[written]->may_write;
+    }
+    struct cursor second_base = rule->type == SFTP_SYMLINK ? folder_of(fields->path) : home;
+    return allows(sftp, GRANT_SFTP_WRITE, home, fields->path) &&
+           (!has_letter(rule, 'q') || allows(sftp, GRANT_SFTP_WRITE, second_base, fields->second));
+}
+
 MUST_CHECK enum err sftp_decide(struct sftp *sftp, const struct sftp_head *head, struct sftp_verdict *verdict)
 {
     struct cursor rest = head->rest;
@@ -240,13 +282,15 @@ MUST_CHECK enum err sftp_decide(struct sftp *sftp, const struct sftp_head *head,
     }
     verdict->path = fields.path;
     bool is_writing = rule->is_writing || (rule->type == SFTP_OPEN && (fields.flags & SFTP_FXF_CHANGES) != 0);
-    if (is_writing && sftp->grant->sftp != GRANT_SFTP_WRITE) {
-        refuse(verdict, SFTP_FX_PERMISSION_DENIED, SFTP_READ_ONLY);
-        return ERR_NONE;
-    }
     unsigned handle = SFTP_NO_HANDLE;
     unsigned second = SFTP_NO_HANDLE;
-    if (!find_handles(sftp, rule, &fields, &handle, &second)) {
+    bool is_open = find_handles(sftp, rule, &fields, &handle, &second);
+    if (!is_allowed(sftp, rule, &fields, is_writing, second == SFTP_NO_HANDLE ? handle : second)) {
+        bool has_paths = sftp->grant->paths_len_bytes > 0;
+        refuse(verdict, SFTP_FX_PERMISSION_DENIED, has_paths ? SFTP_PATH_REFUSED : SFTP_READ_ONLY);
+        return ERR_NONE;
+    }
+    if (!is_open) {
         refuse(verdict, SFTP_FX_FAILURE, SFTP_UNOPENED);
         return ERR_NONE;
     }

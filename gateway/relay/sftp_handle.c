@@ -48,6 +48,7 @@ MUST_CHECK enum err sftp_handle_add(struct sftp *sftp, struct cursor name, const
     handle->name_bytes = (uint16_t)cursor_len(&name);
     handle->number = request->number;
     handle->is_dir = request->type == SFTP_OPENDIR;
+    handle->may_write = (request->pflags & SFTP_FXF_CHANGES) != 0;
     handle->is_appending = (request->pflags & SFTP_FXF_APPEND) != 0;
     sftp->handles[index] = handle;
     return ERR_NONE;

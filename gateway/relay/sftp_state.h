@@ -69,7 +69,7 @@ struct sftp_handle {
     uint8_t name[SFTP_HANDLE_NAME_BYTES];
     uint16_t name_bytes;
     uint32_t number; /* of the request that opened it */
-    bool is_dir, is_appending;
+    bool is_dir, is_appending, may_write;
     uint8_t flags; /* of the FILE_TOTAL */
     struct sftp_way {
         uint64_t next_offset, bytes;

@@ -9,6 +9,7 @@
 #include "base/cursor.h"
 #include "base/err.h"
 #include "base/writer.h"
+#include "policy/path.h"
 #include "policy/place.h"
 
 enum grant_exec { GRANT_EXEC_NONE = 0, GRANT_EXEC_LISTED, GRANT_EXEC_ANY };
@@ -22,8 +23,9 @@ enum {
     GRANT_WORD_BYTES = 255,     /* longest word of a pattern */
     GRANT_COMMAND_BYTES = 4096, /* longest command that is held against patterns */
     GRANT_PLACES_BYTES = 4096,  /* the same for places of forwards */
+    GRANT_PATHS_BYTES = 4096,   /* ... and for paths of files */
     /* most that grant_write() writes */
-    GRANT_WIRE_BYTES = GRANT_PATTERNS_BYTES + GRANT_PLACES_BYTES + 512,
+    GRANT_WIRE_BYTES = GRANT_PATTERNS_BYTES + GRANT_PLACES_BYTES + GRANT_PATHS_BYTES + 512,
 };
 
 /** {0} allows nothing. */
@@ -48,6 +50,9 @@ struct policy_grant {
     /* Repeated { u8 enum place_use, the place as a string }. */
     uint16_t places_len_bytes;
     uint8_t places[GRANT_PLACES_BYTES];
+    /* Repeated { u8 enum grant_sftp, a pattern of policy/path.h as a string }: what is added to `sftp`. */
+    uint16_t paths_len_bytes;
+    uint8_t paths[GRANT_PATHS_BYTES];
 };
 
 /** Nothing at all may be done with it. */
@@ -55,6 +60,15 @@ bool grant_is_empty(const struct policy_grant *grant);
 
 /** SFTP may be used at all. */
 bool grant_has_sftp(const struct policy_grant *grant);
+
+/** Add a path that may be read, or written (which includes reading). @return ERR_TOO_LARGE. */
+MUST_CHECK enum err grant_add_path(struct policy_grant *grant, enum grant_sftp level, struct cursor pattern);
+/** Add all paths of another grant. @return ERR_TOO_LARGE: then some are missing. */
+MUST_CHECK enum err grant_add_paths(struct policy_grant *grant, struct cursor paths);
+/** May this file be used so? @param path  as path_plain() makes it */
+bool grant_allows_path(const struct policy_grant *grant, enum grant_sftp level, struct cursor path);
+/** The same for paths alone. @param path  empty: is there any path of that level? */
+bool grant_lists_path(struct cursor paths, enum grant_sftp level, struct cursor path);
 
 void grant_write(struct writer *out, const struct policy_grant *grant);
 /** Takes one grant from the front of `in`.

@@ -150,8 +150,9 @@ static void print_grant(const struct policy_grant *grant)
     static const char *const SFTP[] = {"", " sftp(read)", " sftp(write)"};
     static const char *const FORWARD[] = {"", " forward(listed)", " forward"};
     static const char *const REMOTE[] = {"", " remote_forward(listed)", " remote_forward"};
-    (void)printf("  grant:%s%s%s%s%s%s%s%s; session %us, idle %us, %u channels\n",
-                 grant->shell ? " shell" : "", EXEC[grant->exec], SFTP[grant->sftp], FORWARD[grant->forward],
+    (void)printf("  grant:%s%s%s%s%s%s%s%s%s; session %us, idle %us, %u channels\n",
+                 grant->shell ? " shell" : "", EXEC[grant->exec], SFTP[grant->sftp],
+                 grant->paths_len_bytes > 0 ? " sftp(listed)" : "", FORWARD[grant->forward],
                  REMOTE[grant->remote_forward], grant->agent ? " agent" : "", grant->x11 ? " x11" : "",
                  grant->connect ? " connect" : "", grant->session_limit_s, grant->idle_limit_s,
                  grant->channels);

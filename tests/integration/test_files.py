@@ -217,3 +217,20 @@ class FilesTest(LabCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("[D-SFTP]", done.stderr)
         self.assertFalse(os.path.exists(self.path("there")))
+
+    def test_paths_of_the_rule_hold(self):
+        self.log_in("hugo")
+        self.before = self.sessions()
+        inside, outside = self.path("in"), self.path("out")
+        for folder in (inside, outside):
+            os.mkdir(folder)
+            os.chmod(folder, 0o777)
+        done = self.sftp(f"put /etc/passwd {inside}/a", f"mkdir {inside}/d", f"rename {inside}/a {inside}/d/b", f"get {inside}/d/b {self.path('got')}",
+                         f"get /etc/hostname {self.path('name')}", f"-put /etc/passwd {outside}/a", f"-get /etc/passwd {self.path('never')}",
+                         f"-rename {inside}/d/b {outside}/b", f"-ln -s /etc {inside}/etc", f"-ln /etc/passwd {inside}/hard",
+                         f"-put /etc/passwd {inside}/../out/a", f"-ls {outside}", person="hugo", account="deploy")
+        self.assertEqual(sha256(self.path("got")), sha256("/etc/passwd"))
+        self.assertEqual((os.listdir(outside), sorted(os.listdir(inside)), os.listdir(inside + "/d")), ([], ["d"], ["b"]))
+        self.assertFalse(os.path.exists(self.path("never")))
+        self.assertIn("[D-SFTP-PATH]", done.stderr)
+        self.assertGreaterEqual(len([one for one in self.files() if one["result"] == "refused"]), 7)

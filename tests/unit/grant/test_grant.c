@@ -82,7 +82,7 @@ static void grant_damaged_bytes_are_malformed(void **state)
     struct cursor whole;
     assert_int_equal(writer_done(&out, &whole), ERR_NONE);
     size_t len = cursor_len(&whole);
-    size_t places_at = len - grant.places_len_bytes;
+    size_t places_at = len - 4 - grant.paths_len_bytes - grant.places_len_bytes;
     size_t patterns_at = places_at - 4 - grant.patterns_len_bytes;
     static const struct {
         const char *name;

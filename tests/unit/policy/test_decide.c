@@ -26,7 +26,8 @@ static const char POLICY[] =
     "rules:\n"
     "- { id: cache-dba, who: [dba], to: [cache], can: { connect: true }, when: { mfa: 1h } }\n"
     "- { id: places, who: [ops], to: [web], as: [deploy], can: { forward: [\"localhost:9090\", "
-    "\"unix:/run/a\"], remote_forward: [\"localhost:8080\"] }, when: { mfa: 1h } }\n"
+    "\"unix:/run/a\"], remote_forward: [\"localhost:8080\"], sftp: { read: [/var/log/**], write: [/srv/**] } "
+    "}, when: { mfa: 1h } }\n"
     "- { id: web-shell, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { mfa: 8h, from: "
     "[vpn] }, limits: { session: 2h, idle: 10m } }\n"
     "- { id: web-all, who: [oncall], to: [\"env=prod,tier=web\"], as: [ec2-user, deploy], can: { shell: "
@@ -180,6 +181,18 @@ static const struct row ROWS[] = {
      "/bin/status", POLICY_ALLOWED, "", "deploy,deploy2"},
     {"machine from elsewhere", "bot", "10.9.1.7", NO_FACTOR, "node1", 22, "deploy", POLICY_EXEC,
      "/bin/status", POLICY_DENIED, "D-FROM-", "deploy2"},
+    {"sftp path to write", "carol", VPN, 60, "node1", 22, "deploy", POLICY_SFTP_WRITE, "/srv/a",
+     POLICY_ALLOWED, "", "places"},
+    {"sftp path to read", "carol", VPN, 60, "node1", 22, "deploy", POLICY_SFTP_READ, "/var/log/a/b",
+     POLICY_ALLOWED, "", "places"},
+    {"sftp path of reading to write", "carol", VPN, 60, "node1", 22, "deploy", POLICY_SFTP_WRITE,
+     "/var/log/a", POLICY_DENIED, "D-CAN-", "places"},
+    {"sftp path elsewhere", "carol", VPN, 60, "node1", 22, "deploy", POLICY_SFTP_READ, "/etc/shadow",
+     POLICY_DENIED, "D-CAN-", "places"},
+    {"sftp path with dots", "carol", VPN, 60, "node1", 22, "deploy", POLICY_SFTP_WRITE, "/srv/../etc/x",
+     POLICY_DENIED, "D-CAN-", "places"},
+    {"sftp some path", "carol", VPN, 60, "node1", 22, "deploy", POLICY_SFTP_WRITE, "", POLICY_ALLOWED, "",
+     "places"},
     {"sftp read", "carol", VPN, 60, "node1", 22, "ec2-user", POLICY_SFTP_READ, "", POLICY_ALLOWED, "",
      "prod-sftp"},
     {"sftp write", "carol", VPN, 60, "node1", 22, "ec2-user", POLICY_SFTP_WRITE, "", POLICY_DENIED, "D-CAN-",

@@ -19,6 +19,7 @@ static void line_good_texts_are_read(void **state)
         {"connect [fd00::1]", POLICY_ANY, "fd00::1", 22, "", ""},
         {"connect fd00::1", POLICY_ANY, "fd00::1", 22, "", ""},
         {"  sftp-read   node1  as  _x ", POLICY_SFTP_READ, "node1", 22, "_x", ""},
+        {"sftp-write node1 as a: /srv/x", POLICY_SFTP_WRITE, "node1", 22, "a", "/srv/x"},
         {"exec node1 as deploy: /bin/x a: b", POLICY_EXEC, "node1", 22, "deploy", "/bin/x a: b"},
         {"forward node1 as a: localhost:9090", POLICY_FORWARD, "node1", 22, "a", "localhost:9090"},
         {"remote-forward node1: unix:/run/x", POLICY_REMOTE_FORWARD, "node1", 22, "", "unix:/run/x"},
@@ -44,6 +45,8 @@ static void line_bad_texts_are_malformed(void **state)
 {
     (void)state;
     static const char *const ROWS[] = {
+        "sftp-read node1 as a: srv",
+        "shell node1 as a: /srv",
         "",
         "shell",
         "shel node1",

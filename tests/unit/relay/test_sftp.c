@@ -336,6 +336,97 @@ static void sftp_writing_is_refused_to_readers_and_the_session_goes_on(void **st
     end();
 }
 
+static void sftp_paths_are_held_against_the_grant(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        unsigned type;
+        const char *layout, *first, *second, *third;
+        uint32_t pflags;
+        bool passes;
+    } ROWS[] = {
+        {"read what may be read", SP_OPEN, "itii", "/var/log/x", "", "", 1, true},
+        {"write what may be read", SP_OPEN, "itii", "/var/log/x", "", "", 2, false},
+        {"write what may be written", SP_OPEN, "itii", "/srv/app/x", "", "", 0x1a, true},
+        {"read what may be written", SP_OPEN, "itii", "/srv/app/x", "", "", 1, true},
+        {"relative to the home", SP_OPEN, "itii", "app/x", "", "", 2, true},
+        {"out by dots", SP_OPEN, "itii", "/srv/app/../x", "", "", 2, false},
+        {"elsewhere", SP_OPEN, "itii", "/etc/shadow", "", "", 1, false},
+        {"list", SP_OPENDIR, "it", "/srv/app", "", "", 0, true},
+        {"list elsewhere", SP_OPENDIR, "it", "/", "", "", 0, false},
+        {"look elsewhere", SP_STAT, "it", "/etc", "", "", 0, true},
+        {"remove", SP_REMOVE, "it", "/srv/app/x", "", "", 0, true},
+        {"remove elsewhere", SP_REMOVE, "it", "/srv/x", "", "", 0, false},
+        {"rename inside", SP_RENAME, "itt", "/srv/app/x", "/srv/app/y", "", 0, true},
+        {"rename out", SP_RENAME, "itt", "/srv/app/x", "/srv/y", "", 0, false},
+        {"rename in", SP_RENAME, "itt", "/etc/x", "/srv/app/y", "", 0, false},
+        {"link to inside", SP_SYMLINK, "itt", "y", "/srv/app/x", "", 0, true},
+        {"link to outside", SP_SYMLINK, "itt", "/etc", "/srv/app/x", "", 0, false},
+        {"link up and out", SP_SYMLINK, "itt", "../../etc", "/srv/app/x", "", 0, false},
+        {"link outside", SP_SYMLINK, "itt", "/srv/app/x", "/etc/x", "", 0, false},
+        {"relative link", SP_SYMLINK, "itt", "y", "app/x", "", 0, false},
+        {"hard link of what is elsewhere", SP_EXTENDED, "ittt", "hardlink@openssh.com", "/etc/shadow",
+         "/srv/app/x", 0, false},
+        {"hard link inside", SP_EXTENDED, "ittt", "hardlink@openssh.com", "/srv/app/y", "/srv/app/x", 0,
+         true},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        begin(GRANT_SFTP_NONE);
+        assert_int_equal(grant_add_path(&talk.grant, GRANT_SFTP_READ, cursor_of_text("/var/log/**")),
+                         ERR_NONE);
+        assert_int_equal(grant_add_path(&talk.grant, GRANT_SFTP_WRITE, cursor_of_text("/srv/app/**")),
+                         ERR_NONE);
+        hand_shake();
+        struct writer out = out_of(0);
+        sp_add(&out, SP_REALPATH, "it", 1, ".");
+        from_client(&out);
+        expect_got(TO_TARGET, &out);
+        out = out_of(0);
+        sp_add(&out, SP_NAME, "iittii", 1, 1, "/srv", "long", 0, 0);
+        from_target(&out);
+        expect_got(TO_CLIENT, &out);
+        out = out_of(0);
+        if (ROWS[i].type == SP_OPEN) {
+            sp_add(&out, SP_OPEN, "itii", 2, ROWS[i].first, ROWS[i].pflags, 0);
+        } else {
+            sp_add(&out, ROWS[i].type, ROWS[i].layout, 2, ROWS[i].first, ROWS[i].second, ROWS[i].third);
+        }
+        from_client(&out);
+        if (talk.refused != (ROWS[i].passes ? 0U : 1U)) {
+            fail_msg("%s", ROWS[i].name);
+        }
+        if (ROWS[i].passes) {
+            expect_got(TO_TARGET, &out);
+        } else {
+            expect_nothing(TO_TARGET);
+            expect_refusal(2, 3);
+        }
+        end();
+    }
+}
+
+static void sftp_open_file_is_written_by_how_it_was_opened(void **state)
+{
+    (void)state;
+    begin(GRANT_SFTP_READ);
+    assert_int_equal(grant_add_path(&talk.grant, GRANT_SFTP_WRITE, cursor_of_text("/srv/**")), ERR_NONE);
+    hand_shake();
+    open_file(1, "/etc/x", 1, "r");
+    open_file(2, "/srv/x", 2, "w");
+    struct writer out = out_of(0);
+    sp_add(&out, SP_WRITE, "itIb", 3, "r", (uint64_t)0, 5);
+    from_client(&out);
+    expect_nothing(TO_TARGET);
+    expect_refusal(3, 3);
+    out = out_of(0);
+    sp_add(&out, SP_WRITE, "itIb", 4, "w", (uint64_t)0, 5);
+    sp_add(&out, SP_EXTENDED, "ittIItI", 5, "copy-data", "r", (uint64_t)0, (uint64_t)0, "w", (uint64_t)0);
+    from_client(&out);
+    expect_got(TO_TARGET, &out);
+    end();
+}
+
 static void sftp_refusal_waits_for_the_answers_before_it(void **state)
 {
     (void)state;
@@ -757,6 +848,8 @@ int main(void)
         cmocka_unit_test(sftp_upload_passes_and_is_recorded_with_its_hash),
         cmocka_unit_test(sftp_download_is_recorded_with_its_end),
         cmocka_unit_test(sftp_writing_is_refused_to_readers_and_the_session_goes_on),
+        cmocka_unit_test(sftp_paths_are_held_against_the_grant),
+        cmocka_unit_test(sftp_open_file_is_written_by_how_it_was_opened),
         cmocka_unit_test(sftp_refusal_waits_for_the_answers_before_it),
         cmocka_unit_test(sftp_version_loses_extensions_that_are_not_audited),
         cmocka_unit_test(sftp_requests_that_cannot_be_judged_are_answered),
