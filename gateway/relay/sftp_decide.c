@@ -237,7 +237,7 @@ static bool allows(const struct sftp *sftp, enum grant_sftp level, struct cursor
  * named by a relative path; such links are made by nobody. */
 static struct cursor folder_of(struct cursor path)
 {
-    if (cursor_len(&path) > 0 && *path.at != '/') {
+    if (path.at == NULL || path.at == path.end || *path.at != '/') {
         return cursor_of(NULL, 0);
     }
     while (path.end != path.at && path.end[-1] != '/') {
