@@ -84,14 +84,21 @@ def main():
     os.environ["BASTION_TEST_QUICK"] = "1" if given.quick else "0"
     if given.release_bin:
         os.environ["BASTION_RELEASE_BIN"] = os.path.abspath(given.release_bin)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that labs are taken down
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # unittest swallows every other exception
     found = unittest.defaultTestLoader.discover(HERE, pattern="test_*.py", top_level_dir=HERE)
     chosen = unittest.TestSuite(test for test in all_tests(found) if re.search(given.filter, title(test)))
     if given.list:
         print("\n".join(title(test) for test in all_tests(chosen)))
         return 0
     result = Lines()
-    chosen.run(result)
+    try:
+        chosen.run(result)
+    except KeyboardInterrupt:
+        print("integration: interrupted, taking the labs down", flush=True)
+        for case in {type(test) for test in all_tests(found)}:
+            if hasattr(case, "doClassCleanups"):
+                case.doClassCleanups()
+        return 130
     print(f"integration: {result.passed} passed, {result.failed} failed, {result.skipped_count} skipped")
     return 1 if result.failed else 0
 
