@@ -161,7 +161,7 @@ MUST_CHECK enum err outer_consumed(struct outer *outer, unsigned channel, size_t
     assert(len_bytes <= at->unconsumed_bytes);
     at->unconsumed_bytes -= (uint32_t)len_bytes;
     at->consumed_bytes += (uint32_t)len_bytes;
-    if (at->consumed_bytes < OUTER_WINDOW_BYTES / 2 || at->has_received_eof) {
+    if (at->consumed_bytes < OUTER_ADJUST_BYTES || at->has_received_eof) {
         return ERR_NONE;
     }
     uint8_t memory[2 * sizeof(uint32_t)];

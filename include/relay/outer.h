@@ -13,6 +13,8 @@
 enum {
     OUTER_CHANNELS_MAX = LIMIT_ACCESSES_PER_CONNECTION,
     OUTER_WINDOW_BYTES = 2097152, /* 2 MiB, as OpenSSH: 50 ms at 40 MB/s */
+    OUTER_ADJUST_BYTES = 131072,  /* consumed bytes are given back in pieces of this: over a long way a larger
+                                     one lets the client wait */
     OUTER_PACKET_BYTES =
         65536, /* the largest data of one packet, both ways; fits LIMIT_PACKET_PAYLOAD_BYTES */
     OUTER_PEER_PACKET_BYTES_MIN = 256, /* a client that takes less per packet only makes work */

@@ -301,7 +301,7 @@ static void outer_our_packets_are_never_larger_than_the_engine_takes(void **stat
     assert_int_equal(room.largest_packet_bytes, OUTER_PACKET_BYTES);
 }
 
-static void outer_window_is_given_back_at_half_and_only_when_consumed(void **state)
+static void outer_window_is_given_back_in_pieces_and_only_when_consumed(void **state)
 {
     (void)state;
     room_open(9, 300);
@@ -310,11 +310,11 @@ static void outer_window_is_given_back_at_half_and_only_when_consumed(void **sta
     }
     room.text_len = 0;
     room.text[0] = 0;
-    WE(outer_consumed(room.outer, 0, OUTER_WINDOW_BYTES / 2 - 1), "");
-    WE(outer_consumed(room.outer, 0, 1), "send window 40 1048576");
+    WE(outer_consumed(room.outer, 0, OUTER_ADJUST_BYTES - 1), "");
+    WE(outer_consumed(room.outer, 0, 1), "send window 40 131072");
     FROM_CLIENT(DATA, pk_bulk(0, 1), "data 0 1");
     WE(outer_consumed(room.outer, 0, 1), "");
-    for (unsigned i = 0; i < OUTER_WINDOW_BYTES / 2 / OUTER_PACKET_BYTES - 1; i++) {
+    for (unsigned i = 0; i < OUTER_ADJUST_BYTES / OUTER_PACKET_BYTES - 1; i++) {
         assert_int_equal(outer_packet(room.outer, RELAY_DATA, pk_bulk(0, OUTER_PACKET_BYTES)), ERR_NONE);
     }
     room_violate(RELAY_DATA, pk_bulk(0, OUTER_PACKET_BYTES), "window"); /* one byte over */
@@ -567,7 +567,7 @@ int main(void)
         OUTER_TEST(outer_17th_channel_is_refused_and_a_closed_one_makes_room),
         OUTER_TEST(outer_our_sending_keeps_to_window_and_packet),
         OUTER_TEST(outer_our_packets_are_never_larger_than_the_engine_takes),
-        OUTER_TEST(outer_window_is_given_back_at_half_and_only_when_consumed),
+        OUTER_TEST(outer_window_is_given_back_in_pieces_and_only_when_consumed),
         OUTER_TEST(outer_wrong_packets_end_the_connection),
         OUTER_TEST(outer_data_and_eof_after_eof_end_the_connection),
         OUTER_TEST(outer_packets_of_any_other_length_end_the_connection),
