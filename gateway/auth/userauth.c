@@ -321,7 +321,12 @@ enum err userauth_answer(struct userauth *auth, enum userauth_verdict verdict, c
     if (auth->state != USERAUTH_ASKING && auth->state != USERAUTH_FACTOR_ASKED) {
         return ERR_STATE;
     }
-    TRY(send_banner(auth, sentence));
+    /* Some clients go on with every method that they have, whatever the list says: they are told once. */
+    bool is_refusal = auth->kind == USERAUTH_INNER && verdict == USERAUTH_FAILED && sentence[0] != 0;
+    if (!is_refusal || !auth->is_refusal_told) {
+        TRY(send_banner(auth, sentence));
+    }
+    auth->is_refusal_told = auth->is_refusal_told || is_refusal;
     TRY(apply_verdict(auth, verdict));
     forget_asked(auth);
     return resume_pending(auth);

@@ -67,6 +67,7 @@ struct userauth {
     size_t pending_bytes;
     unsigned failures;
     bool has_empty_prompt; /* a prompt with nothing to answer is out (a message shown by the factor) */
+    bool is_refusal_told;  /* inner: why there is no way in was said already */
 };
 
 void userauth_init(struct userauth *auth, enum userauth_kind kind, const struct userauth_events *events,
