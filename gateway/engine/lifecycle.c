@@ -12,9 +12,15 @@ enum {
 static const char KEX[] = "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"
                           "curve25519-sha256,curve25519-sha256@libssh.org";
 static const char KEX_OF_0_10[] = "curve25519-sha256,curve25519-sha256@libssh.org";
-static const char CIPHERS[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com";
-/* Not used with these ciphers, but libraries of some clients want to find a common one. */
-static const char MACS[] =
+#define CIPHERS_WITH_TAG "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com"
+static const char CIPHERS_OF_SERVER[] =
+    CIPHERS_WITH_TAG ",aes256-ctr"; /* last: paramiko 2 knows no cipher with a tag */
+static const char CIPHERS_OF_CLIENT[] = CIPHERS_WITH_TAG;
+/* A client's order decides, so what must not be paired with aes256-ctr is not offered: authenticate what was
+ * encrypted, never what will be. */
+static const char MACS_OF_SERVER[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com";
+/* Not used with its ciphers, but some targets want to find a common one. */
+static const char MACS_OF_CLIENT[] =
     "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
 /* libssh's wraps get no user pointer, so one variable of the process must say whose call it is. */
@@ -46,13 +52,18 @@ void engine_fail(struct engine *engine, enum err err)
 
 enum err engine_set_algorithms(struct engine *engine, const struct engine_config *config)
 {
-    const char *ciphers = config->ciphers == NULL ? CIPHERS : config->ciphers;
+    bool is_server = config->role == ENGINE_SERVER;
+    const char *macs = is_server ? MACS_OF_SERVER : MACS_OF_CLIENT;
+    const char *ciphers = config->ciphers;
+    if (ciphers == NULL) {
+        ciphers = is_server ? CIPHERS_OF_SERVER : CIPHERS_OF_CLIENT;
+    }
     const struct {
         enum ssh_options_e option;
         const void *value;
     } OPTIONS[] = {
         {SSH_OPTIONS_CIPHERS_C_S, ciphers}, {SSH_OPTIONS_CIPHERS_S_C, ciphers},
-        {SSH_OPTIONS_HMAC_C_S, MACS},       {SSH_OPTIONS_HMAC_S_C, MACS},
+        {SSH_OPTIONS_HMAC_C_S, macs},       {SSH_OPTIONS_HMAC_S_C, macs},
         {SSH_OPTIONS_COMPRESSION, "no"},    {SSH_OPTIONS_PROCESS_CONFIG, &(bool){false}},
     };
     for (size_t i = 0; i < sizeof OPTIONS / sizeof OPTIONS[0]; i++) {

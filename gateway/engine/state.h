@@ -60,7 +60,8 @@ struct engine {
     ssh_message service;  /* server, OWNED: needed by libssh's calls for replies */
     bool has_service_request;
     /* server, steer.c */
-    bool prefers_fast_cipher, client_can_be_fast, has_steered;
+    bool prefers_fast_cipher, has_steered;
+    const char *fast_cipher; /* the fastest that the client can; NULL: none that we offer */
     uint64_t moved_bytes; /* fed and sent */
     unsigned service_request_count;
 

@@ -1,8 +1,8 @@
 /* A server's change of cipher once much data passes. OpenSSH's clients prefer chacha20-poly1305, which costs
- * both ends two to three times as much as AES-GCM where the processor has instructions for AES. The cipher is
- * the client's choice from what the server offers, and what the client can is known only after its KEXINIT:
- * so the first keys are as the client prefers, and bulk data gets new keys for which the server offers
- * AES-GCM alone. */
+ * both ends two to three times as much as AES-GCM where the processor has instructions for AES; PuTTY's
+ * prefer aes256-ctr, which costs more than either. The cipher is the client's choice from what the server
+ * offers, and what the client can is known only after its KEXINIT: so the first keys are as the client
+ * prefers, and bulk data gets new keys for which the server offers the fastest alone that the client can. */
 #include "state.h"
 
 #include <string.h>
@@ -12,8 +12,10 @@ enum {
     COOKIE_BYTES = 16,
     NAME_LIST_BYTES = 8192,
 };
-static const char SLOW[] = "chacha20-poly1305@openssh.com";
-static const char FAST[] = "aes128-gcm@openssh.com";
+/* The fastest first. */
+static const char *const BY_SPEED[] = {"aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com",
+                                       "aes256-ctr"};
+enum { SPEED_COUNT = sizeof BY_SPEED / sizeof BY_SPEED[0] };
 
 static bool has_name(struct cursor list, const char *name)
 {
@@ -44,18 +46,32 @@ void engine_steer_learn(struct engine *engine, struct cursor kexinit)
 {
     struct cursor to_server;
     struct cursor to_client;
-    engine->client_can_be_fast = read_ciphers(kexinit, &to_server, &to_client) == ERR_NONE &&
-                                 has_name(to_server, FAST) && has_name(to_client, FAST);
+    engine->fast_cipher = NULL;
+    if (read_ciphers(kexinit, &to_server, &to_client) != ERR_NONE) {
+        return;
+    }
+    for (size_t i = 0; i < SPEED_COUNT && engine->fast_cipher == NULL; i++) {
+        bool has_both = has_name(to_server, BY_SPEED[i]) && has_name(to_client, BY_SPEED[i]);
+        engine->fast_cipher = has_both ? BY_SPEED[i] : NULL;
+    }
 }
 
-static bool is_slow(const char *cipher)
+/* What is not in the list (aes256-gcm) is as fast as it need be. */
+static bool is_slower(const char *cipher, const char *fast_cipher)
 {
-    return cipher != NULL && strcmp(cipher, SLOW) == 0;
+    bool is_after = false;
+    for (size_t i = 0; i < SPEED_COUNT; i++) {
+        if (is_after && cipher != NULL && strcmp(cipher, BY_SPEED[i]) == 0) {
+            return true;
+        }
+        is_after = is_after || BY_SPEED[i] == fast_cipher;
+    }
+    return false;
 }
 
 static bool may_steer(const struct engine *engine)
 {
-    return engine->prefers_fast_cipher && engine->client_can_be_fast && !engine->has_steered &&
+    return engine->prefers_fast_cipher && engine->fast_cipher != NULL && !engine->has_steered &&
            engine->is_authenticated && !engine->is_rekeying && !engine->is_feeding &&
            engine->failure == ERR_NONE && engine->moved_bytes >= STEER_AFTER_BYTES;
 }
@@ -68,12 +84,13 @@ void engine_steer(struct engine *engine, size_t moved_bytes)
     }
     engine->has_steered = true;
     ssh_session session = engine->session;
-    if (!is_slow(ssh_get_cipher_in(session)) && !is_slow(ssh_get_cipher_out(session))) {
+    const char *fast = engine->fast_cipher;
+    if (!is_slower(ssh_get_cipher_in(session), fast) && !is_slower(ssh_get_cipher_out(session), fast)) {
         return;
     }
     struct engine *previous = engine_enter(engine);
-    if (ssh_options_set(session, SSH_OPTIONS_CIPHERS_C_S, FAST) != 0 ||
-        ssh_options_set(session, SSH_OPTIONS_CIPHERS_S_C, FAST) != 0 || ssh_send_rekex(session) != SSH_OK) {
+    if (ssh_options_set(session, SSH_OPTIONS_CIPHERS_C_S, fast) != 0 ||
+        ssh_options_set(session, SSH_OPTIONS_CIPHERS_S_C, fast) != 0 || ssh_send_rekex(session) != SSH_OK) {
         engine_fail(engine, ERR_LIBRARY);
     }
     engine_leave(previous);

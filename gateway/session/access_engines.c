@@ -140,15 +140,12 @@ static const struct userauth_events INNER_AUTH_EVENTS = {.send = inner_auth_send
 
 enum err access_start_inner(struct access *access)
 {
-    struct engine_config config = {
-        .role = ENGINE_SERVER,
-        .host_public_blob = keys_blob_peek(&access->session->inner_blob),
-        /* It rides inside the outer connection: the cheapest safe cipher first. */
-        .ciphers = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com",
-        .prefers_fast_cipher = __builtin_cpu_supports("aes") != 0,
-        .rekey_bytes = SESSION_REKEY_BYTES,
-        .rekey_seconds = SESSION_REKEY_S,
-        .output_limit_bytes = SESSION_OUTPUT_LIMIT_BYTES};
+    struct engine_config config = {.role = ENGINE_SERVER,
+                                   .host_public_blob = keys_blob_peek(&access->session->inner_blob),
+                                   .prefers_fast_cipher = __builtin_cpu_supports("aes") != 0,
+                                   .rekey_bytes = SESSION_REKEY_BYTES,
+                                   .rekey_seconds = SESSION_REKEY_S,
+                                   .output_limit_bytes = SESSION_OUTPUT_LIMIT_BYTES};
     userauth_init(&access->auth, USERAUTH_INNER, &INNER_AUTH_EVENTS, access);
     TRY(engine_new(&config, &INNER_EVENTS, access, &access->inner));
     return engine_start(access->inner);

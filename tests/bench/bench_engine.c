@@ -228,7 +228,7 @@ static void load_keys(struct bench *bench)
 int main(int argc, char *argv[])
 {
     static const char *const CIPHERS[] = {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com",
-                                          "chacha20-poly1305@openssh.com"};
+                                          "chacha20-poly1305@openssh.com", "aes256-ctr"};
     static struct bench bench;
     uint64_t mib = 1024;
     if (argc > 1) {

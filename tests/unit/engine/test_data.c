@@ -37,11 +37,12 @@ static void data_of_8_mib_both_ways_is_unchanged(void **state)
 {
     (void)state;
     static const char *const CIPHERS[] = {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com",
-                                          "chacha20-poly1305@openssh.com"};
+                                          "chacha20-poly1305@openssh.com", "aes256-ctr"};
     for (size_t i = 0; i < COUNT_OF(CIPHERS); i++) {
         struct pair pair;
         pair_init(&pair);
         pair.server_config.ciphers = CIPHERS[i];
+        pair.client_config.ciphers = CIPHERS[i];
         pair_connect(&pair);
         send_both_ways(&pair, (size_t)8 * MIB);
         assert_int_equal(pair.sign_count, 1);

@@ -249,7 +249,10 @@ static void ciphers_are_the_configured_ones(void **state)
         {NULL, NULL, " aes128-gcm@openssh.com"},
         {NULL, "chacha20-poly1305@openssh.com", " chacha20-poly1305@openssh.com"},
         {"aes256-gcm@openssh.com", NULL, " aes256-gcm@openssh.com"},
-        {NULL, "aes256-ctr", NULL},
+        {NULL, "aes256-ctr", " aes256-ctr"},
+        {NULL, "aes256-ctr,chacha20-poly1305@openssh.com", " aes256-ctr"}, /* the client's order decides */
+        {"aes256-ctr", NULL, NULL},                                        /* never towards a target */
+        {NULL, "aes128-ctr", NULL},
         {NULL, "aes128-cbc", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {

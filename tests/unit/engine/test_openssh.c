@@ -404,6 +404,7 @@ static void openssh_client_logs_in_and_echoes_8_mib(void **state)
     }
     run_client("aes128-gcm@openssh.com");
     run_client("chacha20-poly1305@openssh.com");
+    run_client("aes256-ctr"); /* with hmac-sha2-256-etm@openssh.com */
 }
 
 int main(void)

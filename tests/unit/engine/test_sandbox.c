@@ -55,6 +55,7 @@ static void use_everything(const char *cipher)
     struct pair pair;
     pair_init(&pair);
     pair.server_config.ciphers = cipher;
+    pair.client_config.ciphers = cipher;
     pair.server_config.rekey_bytes = (uint64_t)1 << 20;
     pair.client_config.rekey_seconds = 3600;
     pair_connect(&pair);
@@ -115,6 +116,7 @@ static void engines_work_behind_a_closed_sandbox(void **state)
         use_everything("aes128-gcm@openssh.com");
         use_everything("aes256-gcm@openssh.com");
         use_everything("chacha20-poly1305@openssh.com");
+        use_everything("aes256-ctr");
         use_as_many_as_a_session_may();
         use_wrongly();
         _exit(0);

@@ -64,6 +64,14 @@ static void bulk_of_a_client_without_gcm_stays(void **state)
     bulk_goes_on_with(CHACHA, true, CHACHA, CHACHA, 1);
 }
 
+static void bulk_of_a_client_that_prefers_ctr_gets_the_best_it_has(void **state)
+{
+    (void)state;
+    bulk_goes_on_with("aes256-ctr,chacha20-poly1305@openssh.com", true, "aes256-ctr", CHACHA, 2);
+    bulk_goes_on_with("aes256-ctr,aes128-gcm@openssh.com", true, "aes256-ctr", "aes128-gcm@openssh.com", 2);
+    bulk_goes_on_with("aes256-ctr", true, "aes256-ctr", "aes256-ctr", 1);
+}
+
 static void bulk_stays_where_it_is_not_asked_for(void **state)
 {
     (void)state;
@@ -82,6 +90,7 @@ int main(void)
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(bulk_of_a_client_that_can_both_gets_gcm_once),
         cmocka_unit_test(bulk_of_a_client_without_gcm_stays),
+        cmocka_unit_test(bulk_of_a_client_that_prefers_ctr_gets_the_best_it_has),
         cmocka_unit_test(bulk_stays_where_it_is_not_asked_for),
         cmocka_unit_test(bulk_with_a_longer_key_stays),
     };
