@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, testing or the demo need, and only those that are missing.
-# usage: install_packages.sh build|demo|test...
+# usage: install_packages.sh build|demo|test|clients|node...
 set -eu
 
 packages_of() {
@@ -11,7 +11,10 @@ packages_of() {
         demo) echo "openssh-client openssh-server iproute2 util-linux python3 libpam-oath age procps" ;;
         test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git liboath-dev oathtool" \
             "openssl xxd zstd asciinema putty-tools dropbear-bin rsync curl" ;;
-        *) echo "install_packages.sh: $1: build, demo or test" >&2; exit 2 ;;
+        clients) echo "putty-tools dropbear-bin python3-paramiko python3-asyncssh ansible-core" ;;
+        # Where node comes from elsewhere, npm comes with it and Debian's package does not fit.
+        node) command -v npm >/dev/null || echo "nodejs npm" ;;
+        *) echo "install_packages.sh: $1: build, demo, test, clients or node" >&2; exit 2 ;;
     esac
 }
 
