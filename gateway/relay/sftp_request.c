@@ -73,7 +73,7 @@ MUST_CHECK enum err sftp_request_decide(struct sftp *sftp, bool *ret_pass)
         return sftp_violation(sftp, "sent an SFTP request out of turn, or cut short");
     }
     if (sftp->outstanding_count == SFTP_OUTSTANDING_MAX) {
-        return sftp_violation(sftp, "made more than 256 SFTP requests before the first was answered");
+        return sftp_violation(sftp, "made more than 2048 SFTP requests before the first was answered");
     }
     const struct sftp_head head = {
         .type = stream->kept[TYPE_AT],

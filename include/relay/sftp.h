@@ -20,8 +20,8 @@ enum {
     SFTP_KEPT_BYTES = 12288,       /* two paths and attributes */
     SFTP_ANSWER_KEPT_BYTES = 8192, /* of the target: VERSION, and the path that REALPATH gives */
     SFTP_HANDLES_MAX = 1024,
-    SFTP_OUTSTANDING_MAX = 256, /* OpenSSH's default is 64 */
-    SFTP_ADVANCE_BYTES = 16384, /* what may be kept back, both ways: more than SFTP_KEPT_BYTES */
+    SFTP_OUTSTANDING_MAX = 2048, /* OpenSSH has 64; psftp what the window takes: 2 MiB in writes of 4 KiB */
+    SFTP_ADVANCE_BYTES = 16384,  /* what may be kept back, both ways: more than SFTP_KEPT_BYTES */
 };
 
 /** What is told to the owner, beside the records. */

@@ -624,8 +624,8 @@ static void sftp_limits_end_the_session(void **state)
     }
     from_client(&out);
     out = out_of(0);
-    sp_add(&out, SP_STAT, "it", 1000, "/x");
-    violate(true, &out, "256");
+    sp_add(&out, SP_STAT, "it", SFTP_OUTSTANDING_MAX, "/x");
+    violate(true, &out, "2048");
 
     begin(GRANT_SFTP_WRITE);
     hand_shake();
