@@ -62,7 +62,7 @@ struct engine {
     /* server, steer.c */
     bool prefers_fast_cipher, has_steered;
     const char *fast_cipher; /* the fastest that the client can; NULL: none that we offer */
-    uint64_t moved_bytes; /* fed and sent */
+    uint64_t moved_bytes;    /* fed and sent */
     unsigned service_request_count;
 
     bool host_key_accepted; /* client: host_key() agreed in the key exchange that is under way */

@@ -42,12 +42,26 @@ static MUST_CHECK enum err read_ciphers(struct cursor kexinit, struct cursor *re
     return cursor_string(&kexinit, NAME_LIST_BYTES, ret_to_client);
 }
 
+/* Only those of whom it is tested that they take new keys from the server in the middle of an upload:
+ * asyncssh 2.10 loses its connection. */
+static bool is_known(const char *banner)
+{
+    static const char *const KNOWN[] = {"SSH-2.0-OpenSSH_", "SSH-2.0-PuTTY_", "SSH-2.0-libssh_"};
+    for (size_t i = 0; banner != NULL && i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+        if (strncmp(banner, KNOWN[i], strlen(KNOWN[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void engine_steer_learn(struct engine *engine, struct cursor kexinit)
 {
     struct cursor to_server;
     struct cursor to_client;
     engine->fast_cipher = NULL;
-    if (read_ciphers(kexinit, &to_server, &to_client) != ERR_NONE) {
+    if (!is_known(ssh_get_clientbanner(engine->session)) ||
+        read_ciphers(kexinit, &to_server, &to_client) != ERR_NONE) {
         return;
     }
     for (size_t i = 0; i < SPEED_COUNT && engine->fast_cipher == NULL; i++) {
