@@ -24,34 +24,42 @@ static void say_lost(struct monitor *monitor, const char *process, const char *h
            {.key = "how", .text = how});
 }
 
+/* What is different between the two. */
+struct service_kind {
+    const char *program;
+    enum ipc_peer peer;
+    void (*handle)(struct monitor *monitor, const struct ipc_message *message);
+    void (*lost)(struct monitor *monitor);
+};
+static const struct service_kind SIGNER = {"bastion-signer", PEER_SIGNER, signer_message, signer_lost};
+static const struct service_kind RECORDER = {"bastion-recorder", PEER_RECORDER, recorder_message,
+                                             recorder_lost};
+
 /* @return false when the service broke the protocol or is gone. */
-static bool receive_all(struct service *service, enum ipc_peer peer,
-                        void (*handle)(struct monitor *, const struct ipc_message *))
+static bool receive_all(struct service *service, struct child *child)
 {
-    struct child *child = service->child;
     while (child->owner != NULL) {
-        enum err err = child_receive(child, peer, PHASE_OPEN);
+        enum err err = child_receive(child, service->kind->peer, PHASE_OPEN);
         if (err == ERR_AGAIN) {
             return true;
         }
         if (err != ERR_NONE) {
             return false;
         }
-        handle(service->monitor, &service->monitor->message);
+        service->kind->handle(service->monitor, &service->monitor->message);
         ipc_message_done(&service->monitor->message);
     }
     return true;
 }
 
-static void signer_ready(void *owner, struct child *child)
+static void service_ready(void *owner, struct child *child)
 {
-    struct service *service = owner;
-    if (!receive_all(service, PEER_SIGNER, signer_message)) {
+    if (!receive_all(owner, child)) {
         child_kill(child);
     }
 }
 
-static void signer_exited(void *owner, struct child *child, bool is_clean, const char *how)
+static void service_exited(void *owner, struct child *child, bool is_clean, const char *how)
 {
     (void)child;
     (void)is_clean;
@@ -59,67 +67,54 @@ static void signer_exited(void *owner, struct child *child, bool is_clean, const
     child_done(&service->child);
     plan_restart(service);
     if (!service->monitor->is_shutting_down) {
-        say_lost(service->monitor, "bastion-signer", how);
-        signer_lost(service->monitor);
+        say_lost(service->monitor, service->kind->program, how);
+        service->kind->lost(service->monitor);
     }
+}
+
+/* @param fd_count  how many namespaces of the empty room it gets */
+static enum err start(struct monitor *monitor, struct service *service, const struct service_kind *kind,
+                      char *const *argv, unsigned fd_count)
+{
+    struct child_start wanted = {.program = kind->program,
+                                 .argv = argv,
+                                 .fds = monitor->empty_room,
+                                 .fd_count = fd_count,
+                                 .owner = service,
+                                 .on_message = service_ready,
+                                 .on_exit = service_exited};
+    service->monitor = monitor;
+    service->kind = kind;
+    service->restart_at_us = 0;
+    TRY(child_start(monitor, &wanted, &service->child));
+    service->state = SERVICE_STARTING;
+    return ERR_NONE;
 }
 
 enum err service_start_signer(struct monitor *monitor)
 {
-    struct service *service = &monitor->signer.service;
+    struct gateway_config *config = &monitor->config;
     char uid[24];
-    number_text(uid, monitor->config.uids.signer);
+    number_text(uid, config->uids.signer);
     char *argv[] = {"bastion-signer",
                     "--host-key",
-                    monitor->config.keys.host,
+                    config->keys.host,
                     "--inner-key",
-                    monitor->config.keys.inner,
+                    config->keys.inner,
                     "--user-ca",
-                    monitor->config.keys.user_ca,
+                    config->keys.user_ca,
                     "--uid",
                     uid,
                     "--gid",
                     uid,
                     "--empty-room",
                     NULL};
-    struct child_start start = {.program = "bastion-signer",
-                                .argv = argv,
-                                .fds = monitor->empty_room,
-                                .fd_count = sizeof monitor->empty_room / sizeof monitor->empty_room[0],
-                                .owner = service,
-                                .on_message = signer_ready,
-                                .on_exit = signer_exited};
-    service->monitor = monitor;
-    service->restart_at_us = 0;
-    TRY(child_start(monitor, &start, &service->child));
-    service->state = SERVICE_STARTING;
-    return ERR_NONE;
-}
-
-static void recorder_ready(void *owner, struct child *child)
-{
-    struct service *service = owner;
-    if (!receive_all(service, PEER_RECORDER, recorder_message)) {
-        child_kill(child);
-    }
-}
-
-static void recorder_exited(void *owner, struct child *child, bool is_clean, const char *how)
-{
-    (void)child;
-    (void)is_clean;
-    struct service *service = owner;
-    child_done(&service->child);
-    plan_restart(service);
-    if (!service->monitor->is_shutting_down) {
-        say_lost(service->monitor, "bastion-recorder", how);
-        recorder_lost(service->monitor);
-    }
+    enum { ROOM_FDS = sizeof monitor->empty_room / sizeof monitor->empty_room[0] };
+    return start(monitor, &monitor->signer.service, &SIGNER, argv, ROOM_FDS);
 }
 
 enum err service_start_recorder(struct monitor *monitor)
 {
-    struct service *service = &monitor->recordings.service;
     struct gateway_config *config = &monitor->config;
     char uid[24];
     char min_free[24];
@@ -143,32 +138,23 @@ enum err service_start_recorder(struct monitor *monitor)
                     "--gid",
                     uid,
                     NULL};
-    struct child_start start = {.program = "bastion-recorder",
-                                .argv = argv,
-                                .owner = service,
-                                .on_message = recorder_ready,
-                                .on_exit = recorder_exited};
-    service->monitor = monitor;
-    service->restart_at_us = 0;
-    TRY(child_start(monitor, &start, &service->child));
-    service->state = SERVICE_STARTING;
-    return ERR_NONE;
+    return start(monitor, &monitor->recordings.service, &RECORDER, argv, 0);
 }
 
-static void restart_if_due(struct monitor *monitor, struct service *service,
-                           enum err (*start)(struct monitor *), uint64_t now_us)
+static void restart_if_due(struct monitor *monitor, struct service *service, const struct service_kind *kind,
+                           enum err (*start_again)(struct monitor *), uint64_t now_us)
 {
     if (service->state != SERVICE_DOWN || service->restart_at_us == 0 || now_us < service->restart_at_us) {
         return;
     }
-    if (start(monitor) != ERR_NONE) {
+    if (start_again(monitor) != ERR_NONE) {
         plan_restart(service);
-        say_lost(monitor, "service", strerror(errno));
+        say_lost(monitor, kind->program, strerror(errno));
     }
 }
 
 void service_tick(struct monitor *monitor, uint64_t now_us)
 {
-    restart_if_due(monitor, &monitor->signer.service, service_start_signer, now_us);
-    restart_if_due(monitor, &monitor->recordings.service, service_start_recorder, now_us);
+    restart_if_due(monitor, &monitor->signer.service, &SIGNER, service_start_signer, now_us);
+    restart_if_due(monitor, &monitor->recordings.service, &RECORDER, service_start_recorder, now_us);
 }

@@ -55,8 +55,10 @@ struct child {
 
 /* service.c: the signer and the recorder. */
 enum service_state { SERVICE_DOWN = 0, SERVICE_STARTING, SERVICE_READY };
+struct service_kind;
 struct service {
     struct monitor *monitor;
+    const struct service_kind *kind;
     struct child *child; /* OWNED */
     enum service_state state;
     uint64_t restart_at_us; /* 0: not planned */
