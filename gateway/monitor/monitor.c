@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -405,7 +406,10 @@ static void wait_for_recorder(struct monitor *monitor)
     if (recorder == NULL) {
         return;
     }
-    fd_close(&recorder->channel);
+    /* Closing would not do: the ring's poll holds the socket open. */
+    if (shutdown(recorder->channel, SHUT_WR) != 0) {
+        return;
+    }
     /* A pidfd is readable once its process has ended. */
     err_ignore(ipc_wait(recorder->pidfd, STOP_WAIT_US / 1000));
     child_done(&monitor->recordings.service.child);

@@ -10,6 +10,7 @@
  *   short LENGTH   a message shorter than its header
  *   huge           a message longer than any may be
  *   hangup         closes the channel and stays
+ *   script COUNT   COUNT messages that follow, each as u16 type, u32 length, body (big endian)
  *   leave          ends at once, without a word
  *   mute           never reads what the monitor sends, and makes it send */
 #include <poll.h>
@@ -62,6 +63,43 @@ static void send_bytes(size_t len)
     (void)send(IPC_CHANNEL_FD, body_bytes, len, MSG_NOSIGNAL);
 }
 
+static bool read_exactly(uint8_t *bytes, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        struct pollfd wanted = {.fd = CLIENT_FD, .events = POLLIN};
+        ssize_t got = poll(&wanted, 1, WAIT_MS) <= 0 ? -1 : read(CLIENT_FD, bytes + done, len - done);
+        if (got <= 0) {
+            return false;
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+/* All are read before the first is sent, so that the monitor finds them together. */
+static void send_script(unsigned count)
+{
+    enum { SCRIPT_MAX = 8, SCRIPT_HEAD_BYTES = 6, SCRIPT_BODY_BYTES = 1024 };
+    static uint8_t bodies[SCRIPT_MAX][SCRIPT_BODY_BYTES];
+    uint16_t types[SCRIPT_MAX];
+    uint32_t lens[SCRIPT_MAX];
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t head[SCRIPT_HEAD_BYTES];
+        if (i >= SCRIPT_MAX || !read_exactly(head, sizeof head)) {
+            return;
+        }
+        struct cursor in = cursor_of(head, sizeof head);
+        if (cursor_u16be(&in, &types[i]) != ERR_NONE || cursor_u32be(&in, &lens[i]) != ERR_NONE ||
+            lens[i] > SCRIPT_BODY_BYTES || !read_exactly(bodies[i], lens[i])) {
+            return;
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(body_bytes, bodies[i], lens[i]);
+        send_raw(types[i], lens[i], 0);
+    }
+}
+
 static void attack(const char *name, unsigned number)
 {
     const struct ipc_row *row = ipc_row(number);
@@ -86,6 +124,8 @@ static void attack(const char *name, unsigned number)
         send_bytes(number);
     } else if (strcmp(name, "huge") == 0) {
         send_bytes(IPC_HEADER_BYTES + IPC_BODY_MAX + 1);
+    } else if (strcmp(name, "script") == 0) {
+        send_script(number);
     } else if (strcmp(name, "hangup") == 0) {
         (void)close(IPC_CHANNEL_FD);
     } else if (strcmp(name, "mute") == 0) {

@@ -1,10 +1,13 @@
 """A session process that is an attacker's: every message that it must not send ends it, is told, and harms nobody else."""
 
+import base64
 import os
 import re
 import socket
+import struct
+import subprocess
 
-from support import BIN, LabCase, Lab, TOP, eventually, processes, read
+from support import BIN, LabCase, Lab, TOP, eventually, processes, read, write
 
 TABLE = re.compile(r"^MSG\((\w+),\s*(\w+),\s*(\w+),\s*([\w |]+?),\s*(\d+),\s*(\d+),\s*(\d+)\)", re.M)
 MESSAGES = TABLE.findall(read(os.path.join(TOP, "include/ipc/messages.def")))
@@ -13,7 +16,41 @@ SESSION_MESSAGES = [row for row in MESSAGES if row[1] == "SESSION"]
 EVIL = os.path.join(os.path.dirname(BIN), "tests", "evil_session")
 
 
+def string(data):
+    return struct.pack(">I", len(data)) + data
+
+
+def script(messages):
+    """As the hostile process reads them."""
+    return b"".join(struct.pack(">HI", NUMBERS[name], len(body)) + body for name, body in messages)
+
+
+class Prover:
+    """An Ed25519 key of a test, and what it proves (RFC 4252 section 7)."""
+
+    ALGORITHM = b"ssh-ed25519"
+
+    def __init__(self, folder, name):
+        self.path = os.path.join(folder, name + ".pem")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.path], check=True)
+        der = subprocess.run(["openssl", "pkey", "-in", self.path, "-pubout", "-outform", "DER"], check=True,
+                             capture_output=True).stdout
+        self.blob = string(self.ALGORITHM) + string(der[-32:])  # RFC 8410: the key is the end of the structure
+        self.line = "ssh-ed25519 " + base64.b64encode(self.blob).decode() + "\n"
+
+    def prove(self, session_id, user):
+        asked = self.path + ".asked"
+        with open(asked, "wb") as file:
+            file.write(string(session_id) + b"\x32" + string(user) + string(b"ssh-connection") + string(b"publickey")
+                       + b"\x01" + string(self.ALGORITHM) + string(self.blob))
+        raw = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.path, "-in", asked], check=True,
+                             capture_output=True).stdout
+        return string(self.ALGORITHM) + string(raw)
+
+
 class HostileSessionTest(LabCase):
+    machines = ("mallory", "victim")
+
     @classmethod
     def new_lab(cls):
         """The lab's programs, with one of them replaced."""
@@ -25,12 +62,12 @@ class HostileSessionTest(LabCase):
         cls.addClassCleanup(cls.end_lab, lab)
         return lab.up()
 
-    def attack(self, words):
+    def attack(self, words, messages=()):
         """Have it done; returns what the monitor reported. The connection must end with the process."""
         mark = len(self.events())
         with socket.create_connection((self.lab.network.bastion_ip, 22), 30) as client:
             client.settimeout(60)
-            client.sendall(words.encode() + b"\n")
+            client.sendall(words.encode() + b"\n" + script(messages))
             try:
                 said = client.recv(100)
             except ConnectionResetError:
@@ -81,6 +118,30 @@ class HostileSessionTest(LabCase):
         for words in ("type 0", f"type {len(MESSAGES) + 1}", "type 65535", "short 1", "short 7", "huge"):
             with self.subTest(words=words):
                 self.assert_violation(words)
+
+    @staticmethod
+    def login(prover, user):
+        """The messages of an honest login."""
+        session_id = bytes(range(32))
+        signature = prover.prove(session_id, user)
+        return [("KEX_SIGN", b"\x00" + string(session_id)),
+                ("AUTH_PUBLICKEY", string(user) + string(b"publickey") + string(Prover.ALGORITHM) + string(prover.blob)
+                 + string(signature))]
+
+    def test_signature_cannot_be_credited_to_another_person(self):
+        """While the signer looks at mallory's signature, the process names the victim and the victim's public key."""
+        mallory, victim = (Prover(self.base, name) for name in ("mallory", "victim"))
+        for name, prover in (("mallory", mallory), ("victim", victim)):
+            write(self.lab.path("config", "keys", name), prover.line)
+        mark = len(self.events())
+        messages = self.login(mallory, b"mallory")
+        with socket.create_connection((self.lab.network.bastion_ip, 22), 30) as client:
+            client.sendall(b"script 2\n" + script(messages))
+            eventually(lambda: self.events_since(mark, event="login.accepted", person="^mallory$"), "the messages do prove mallory", 30)
+        mark = len(self.events())
+        probe = ("AUTH_PROBE", string(b"victim") + string(Prover.ALGORITHM) + string(victim.blob))
+        self.assertIn("ipc.violation", self.attack("script 3", [*messages, probe]))
+        self.assertEqual(self.events_since(mark, event="login.accepted"), [])
 
     def test_process_that_does_not_read_is_ended(self):
         self.assert_violation("mute")
