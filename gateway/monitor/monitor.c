@@ -311,9 +311,14 @@ static enum err start_services(struct monitor *monitor, struct monitor_refusal *
     if (err == ERR_NONE) {
         err = service_start_signer(monitor);
     }
+    if (err != ERR_NONE) {
+        return refuse(ret_why, err, "cannot start the signer or the recorder from", monitor->libexec_dir);
+    }
+    const char *program = "";
+    err = service_wait_ready(monitor, &program);
     return err == ERR_NONE
                ? ERR_NONE
-               : refuse(ret_why, err, "cannot start the signer or the recorder from", monitor->libexec_dir);
+               : refuse(ret_why, err, "this program did not get ready, its own words are above:", program);
 }
 
 static enum err close_own_room(struct monitor_refusal *ret_why)

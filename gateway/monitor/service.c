@@ -1,5 +1,6 @@
 /* The signer and the recorder: started first, started again when they are lost. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -139,6 +140,35 @@ enum err service_start_recorder(struct monitor *monitor)
                     uid,
                     NULL};
     return start(monitor, &monitor->recordings.service, &RECORDER, argv, 0);
+}
+
+/* Before the first engineer: hear both, or one that ends. */
+static enum err hear(struct service *service)
+{
+    struct pollfd wanted[] = {{.fd = service->child->channel, .events = POLLIN},
+                              {.fd = service->child->pidfd, .events = POLLIN}};
+    if (poll(wanted, sizeof wanted / sizeof wanted[0], MONITOR_TICK_MS) < 0 && errno != EINTR) {
+        return ERR_SYSTEM;
+    }
+    bool has_ended = wanted[1].revents != 0;
+    bool is_good = wanted[0].revents == 0 || receive_all(service, service->child);
+    return is_good && !has_ended ? ERR_NONE : ERR_CLOSED;
+}
+
+enum err service_wait_ready(struct monitor *monitor, const char **ret_program)
+{
+    struct service *const services[] = {&monitor->signer.service, &monitor->recordings.service};
+    uint64_t until_us = clock_monotonic_us() + MONITOR_READY_WAIT_US;
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+        *ret_program = services[i]->kind->program;
+        while (services[i]->state != SERVICE_READY) {
+            TRY(hear(services[i]));
+            if (clock_monotonic_us() >= until_us) {
+                return ERR_AGAIN;
+            }
+        }
+    }
+    return ERR_NONE;
 }
 
 static void restart_if_due(struct monitor *monitor, struct service *service, const struct service_kind *kind,

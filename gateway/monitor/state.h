@@ -27,6 +27,7 @@ enum {
     MONITOR_DIAL_TIMEOUT_MS = 10000,
     MONITOR_SIGNER_CALLS_MAX = 8192, /* unanswered questions to the signer */
     MONITOR_RESTART_PAUSE_US = 1000000,
+    MONITOR_READY_WAIT_US = 60000000,  /* at start: the recorder reads all leaves of the evidence log first */
     MONITOR_CERTIFICATE_BEFORE_S = 30, /* clocks of targets may be behind ... */
     MONITOR_CERTIFICATE_AFTER_S = 120, /* ... and a login takes seconds, not minutes */
     MONITOR_SID_TEXT_BYTES = 2 * LIMIT_SID_BYTES + 1,
@@ -311,6 +312,10 @@ bool self_test_holds(const struct monitor *monitor);
 /* service.c */
 MUST_CHECK enum err service_start_signer(struct monitor *monitor);
 MUST_CHECK enum err service_start_recorder(struct monitor *monitor);
+/** At start, before anybody is let in: wait until both have said that they are ready.
+ *  @param ret_program  the one that was waited for last
+ *  @return ERR_CLOSED when it ended, ERR_AGAIN when it took too long, ERR_SYSTEM. */
+MUST_CHECK enum err service_wait_ready(struct monitor *monitor, const char **ret_program);
 void service_tick(struct monitor *monitor, uint64_t now_us);
 
 /* signer_calls.c: ask; the answer arrives in connection.c or target.c */
