@@ -41,7 +41,7 @@ class CommandsTest(LabCase):
         bastion = self.lab.network.bastion_ip
         self.assertRegex(text, r"(?m)^nodes: node1$")
         self.assertRegex(text, rf"as ec2-user: shell, commands, sftp \(reading\)\n    ssh -J anna@{bastion} ec2-user@node1\n")
-        self.assertRegex(text, rf"as deploy: some commands\n    ssh -J anna@{bastion} deploy@node1\n")
+        self.assertRegex(text, rf"as deploy: some commands, sftp \(some files\)\n    ssh -J anna@{bastion} deploy@node1\n")
         self.assertNotIn("forwarding", text)
         self.assertIn("as ec2-user", self.ask("targets", "node"))
         self.assertIn("nothing of that name", self.ask("targets", "elsewhere", status=1))
