@@ -25,7 +25,7 @@ int fd_take(int *fd)
     return taken;
 }
 
-static void free_bytes(uint8_t **bytes)
+void fd_bytes_free(uint8_t **bytes)
 {
     free(*bytes);
 }
@@ -59,7 +59,7 @@ static enum err read_file(int dir_fd, const char *name, mode_t forbidden, size_t
     }
     size_t len = 0;
     TRY(check_trusted(fd, forbidden, max_bytes, &len));
-    __attribute__((cleanup(free_bytes))) uint8_t *bytes = malloc(len + 1);
+    OWNED_BYTES *bytes = malloc(len + 1);
     if (bytes == NULL) {
         return ERR_MEMORY;
     }

@@ -11,12 +11,6 @@
 
 enum { CONFIG_FILE_BYTES = 262144, SERVICE_FILE_BYTES = 65536 };
 
-static void free_bytes(uint8_t **bytes)
-{
-    free(*bytes);
-}
-#define OWNED_BYTES __attribute__((cleanup(free_bytes))) uint8_t
-
 void settings_complain(const char *what, const char *sentence)
 {
     (void)fprintf(stderr, "bastion: %s%s%s\n", what, what[0] == 0 ? "" : ": ", sentence);

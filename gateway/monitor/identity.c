@@ -6,18 +6,13 @@
 
 #include "auth/userauth.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
 #include "state.h"
 
 enum { US_PER_S = 1000000, METHOD_BYTES = 64, PUBLICKEY_BYTES = 8192 };
-
-static void free_bytes(uint8_t **bytes)
-{
-    free(*bytes);
-}
-#define OWNED_BYTES __attribute__((cleanup(free_bytes))) uint8_t *
 
 static void send_result(struct connection *connection, enum userauth_verdict verdict, const char *sentence)
 {
@@ -64,7 +59,7 @@ static enum err find_key(struct connection *connection, struct cursor user, stru
     (void)snprintf(person, sizeof person, "%.*s", (int)cursor_len(&user), (const char *)user.at);
     struct policy_person known;
     TRY(policy_person(connection->monitor->policy, person, &known));
-    OWNED_BYTES file = NULL;
+    OWNED_BYTES *file = NULL;
     size_t len = 0;
     enum err err = policy_file_keys(connection->monitor, person, &file, &len);
     if (err != ERR_NONE) {

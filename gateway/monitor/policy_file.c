@@ -12,12 +12,6 @@
 
 enum { POLICY_FILE_BYTES = 16 * 1024 * 1024 };
 
-static void free_bytes(uint8_t **bytes)
-{
-    free(*bytes);
-}
-#define OWNED_BYTES __attribute__((cleanup(free_bytes))) uint8_t *
-
 static void explain_read(enum err err, const char *path, char *ret_sentence, size_t size_bytes)
 {
     if (err == ERR_DENIED) {
@@ -50,7 +44,7 @@ static void report_findings(struct monitor *monitor, const struct yaml_report *f
 enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes)
 {
     const char *path = monitor->config.policy;
-    OWNED_BYTES bytes = NULL;
+    OWNED_BYTES *bytes = NULL;
     size_t len = 0;
     enum err err = fd_read_trusted_file(AT_FDCWD, path, POLICY_FILE_BYTES, &bytes, &len);
     if (err != ERR_NONE) {

@@ -25,12 +25,6 @@ enum {
     SESSION_GRACE_S = 5, /* the session process ends by itself at the limit; the monitor a little later */
 };
 
-static void free_bytes(uint8_t **bytes)
-{
-    free(*bytes);
-}
-#define OWNED_BYTES __attribute__((cleanup(free_bytes))) uint8_t *
-
 struct access *target_find(const struct connection *connection, uint32_t ref)
 {
     for (unsigned i = 0; i < LIMIT_ACCESSES_PER_CONNECTION; i++) {
@@ -114,7 +108,7 @@ static void decide(const struct access *access, struct policy_decision *ret)
 static enum err collect_host_keys(struct access *access, const char *file_name, struct keys_host_keys *ret)
 {
     struct monitor *monitor = access->connection->monitor;
-    OWNED_BYTES bytes = NULL;
+    OWNED_BYTES *bytes = NULL;
     size_t len = 0;
     TRY(fd_read_trusted_file(monitor->known_hosts_dir, file_name, KEYS_KNOWN_HOSTS_FILE_BYTES, &bytes, &len));
     struct keys_complaints complaints = {0};

@@ -12,6 +12,10 @@ void fd_close(int *fd);
 int fd_take(int *fd);
 #define OWNED_FD __attribute__((cleanup(fd_close))) int
 
+/** free(), for what fd_read_trusted_file() gives. */
+void fd_bytes_free(uint8_t **bytes);
+#define OWNED_BYTES __attribute__((cleanup(fd_bytes_free))) uint8_t
+
 /** Read the whole of a regular file that root or the caller's user owns and nobody else may write, and that
  *  is no symbolic link.
  *  @param dir_fd     folder that `name` is relative to, or AT_FDCWD
