@@ -394,6 +394,8 @@ enum err policy_target(const struct policy *policy, const char *host, uint16_t p
         .networks = target->networks,
         .network_count = target->network_count,
         .known_hosts = target->known_hosts,
+        .host_cas = target->host_cas,
+        .host_ca_count = target->host_ca_count,
     };
     return ERR_NONE;
 }

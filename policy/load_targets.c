@@ -80,31 +80,54 @@ static void read_login_as(void *context, const struct yaml_node *value, void *in
     loader_accounts(context, value, &target->accounts, &target->account_count);
 }
 
+/* Operators' files lie beside the policy: a name can be judged by anybody who reads it. */
+static const char *file_beside(struct loader *loader, const struct yaml_node *value, const char *key)
+{
+    bool is_name = strchr(NODE_TEXT(value), '/') == NULL && value->text.at[0] != '.' &&
+                   cursor_len(&value->text) <= LIMIT_HOST_BYTES;
+    if (!is_name) {
+        LOADER_ERROR(loader, value,
+                     "\"%s\" must be the name of a file beside the policy, without \"/\" and leading \".\"",
+                     key);
+        return NULL;
+    }
+    return loader_text(loader, value);
+}
+
 static void read_known_hosts(void *context, const struct yaml_node *value, void *into)
 {
     struct loader *loader = context;
     struct target *target = into;
-    if (!yaml_expect_text(loader->report, value, "known_hosts")) {
+    if (yaml_expect_text(loader->report, value, "known_hosts")) {
+        target->known_hosts = file_beside(loader, value, "known_hosts");
+    }
+}
+
+static void read_host_cas(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    struct target *target = into;
+    if (!loader_is_text_list(loader, value, POLICY_HOST_CAS_MAX)) {
         return;
     }
-    bool is_name = strchr(NODE_TEXT(value), '/') == NULL && value->text.at[0] != '.' &&
-                   cursor_len(&value->text) <= LIMIT_HOST_BYTES;
-    if (!is_name) {
-        LOADER_ERROR(
-            loader, value,
-            "\"known_hosts\" must be the name of a file beside the policy, without \"/\" and leading \".\"");
-        return;
+    target->host_cas = loader_alloc(loader, value->count, sizeof *target->host_cas);
+    for (const struct yaml_node *item = value->first; item != NULL && !loader->is_out_of_memory;
+         item = item->next) {
+        const char *name = file_beside(loader, item, "ca");
+        if (name != NULL) {
+            target->host_cas[target->host_ca_count++] = name;
+        }
     }
-    target->known_hosts = loader_text(loader, value);
 }
 
 static void read_host_keys(void *context, const struct yaml_node *value, void *into)
 {
     static const struct yaml_field FIELDS[] = {
-        {.name = "known_hosts", .is_required = true, .read = read_known_hosts},
-        {.name = "ca", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "known_hosts", .read = read_known_hosts},
+        {.name = "ca", .read = read_host_cas},
     };
     struct loader *loader = context;
+    /* A map is never empty, so there is one of both at least. */
     (void)yaml_map_read(loader->report, value, "\"host_keys\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
                         loader, into);
 }

@@ -77,7 +77,9 @@ struct target {
     size_t network_count;
     struct cursor *accounts;
     size_t account_count;
-    const char *known_hosts;
+    const char *known_hosts; /* NULL: none */
+    const char **host_cas;   /* names of files, as known_hosts */
+    size_t host_ca_count;
     uint32_t *labels; /* numbers of "key=value" */
     size_t label_count;
 };

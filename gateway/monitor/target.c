@@ -110,6 +110,9 @@ static enum err collect_host_keys(struct access *access, const char *file_name, 
     struct monitor *monitor = access->connection->monitor;
     OWNED_BYTES *bytes = NULL;
     size_t len = 0;
+    if (file_name == NULL) {
+        return ERR_NOT_FOUND;
+    }
     TRY(fd_read_trusted_file(monitor->known_hosts_dir, file_name, KEYS_KNOWN_HOSTS_FILE_BYTES, &bytes, &len));
     struct keys_complaints complaints = {0};
     return keys_known_hosts_find(cursor_of(bytes, len), access->host, access->port, ret, &complaints);

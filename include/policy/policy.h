@@ -19,6 +19,7 @@ enum {
     POLICY_CODE_BYTES = 32,    /* a denial code and a NUL */
     POLICY_HASH_BYTES = 32,    /* SHA-256 */
     POLICY_NETWORKS_MAX = 256, /* networks of one target: they fit into one DIAL message */
+    POLICY_HOST_CAS_MAX = 8,   /* files of CAs for hosts of one target */
 };
 
 /** What loading found. {0} is empty; policy_load() initialises it. */
@@ -119,7 +120,9 @@ struct policy_target {
     const char *name;               /* borrowed from the policy, as all pointers here */
     const struct network *networks; /* after resolution every address must lie in one of them */
     size_t network_count;           /* 1..POLICY_NETWORKS_MAX */
-    const char *known_hosts;        /* a file name without folder, beside the policy; NULL for kind tcp */
+    const char *known_hosts;        /* a file name without folder, beside the policy; NULL: none */
+    const char *const *host_cas;    /* such names of files with the keys of CAs for hosts */
+    size_t host_ca_count;           /* 0..POLICY_HOST_CAS_MAX; kind ssh has one of both at least */
 };
 /** @return ERR_NOT_FOUND when no target lists host:port. */
 MUST_CHECK enum err policy_target(const struct policy *policy, const char *host, uint16_t port,

@@ -19,8 +19,8 @@ static const char POLICY[] =
     "deploy], host_keys: { known_hosts: web.hosts }, labels: { env: prod, tier: web } }\n"
     "  db: { kind: ssh, hosts: [db1], port: 2222, addresses: [10.30.0.1], login_as: [postgres], host_keys: { "
     "known_hosts: db.hosts }, labels: { env: prod } }\n"
-    "  db-22: { kind: ssh, hosts: [db1], addresses: [10.30.0.1], login_as: [root], host_keys: { known_hosts: "
-    "db.hosts } }\n"
+    "  db-22: { kind: ssh, hosts: [db1], addresses: [10.30.0.1], login_as: [root], host_keys: { ca: "
+    "[db_ca.pub, old_ca.pub] } }\n"
     "  cache: { kind: tcp, hosts: [cache1, db1], port: 6379, addresses: [10.30.0.0/16], labels: { env: prod "
     "} }\n"
     "rules:\n"
@@ -350,10 +350,14 @@ static void target_is_found_by_host_and_port(void **state)
     assert_int_equal(policy_target(policy, "db1", 2222, &target), ERR_NONE);
     assert_string_equal(target.name, "db");
     assert_string_equal(target.known_hosts, "db.hosts");
+    assert_int_equal(target.host_ca_count, 0);
     assert_int_equal(target.network_count, 1);
     assert_int_equal(target.kind, POLICY_TARGET_SSH);
     assert_int_equal(policy_target(policy, "DB1", 22, &target), ERR_NONE);
     assert_string_equal(target.name, "db-22");
+    assert_null(target.known_hosts);
+    assert_int_equal(target.host_ca_count, 2);
+    assert_string_equal(target.host_cas[1], "old_ca.pub");
     assert_int_equal(policy_target(policy, "x.prod.internal", 22, &target), ERR_NONE);
     assert_int_equal(target.network_count, 2);
     assert_int_equal(policy_target(policy, "db1", 23, &target), ERR_NOT_FOUND);
