@@ -99,6 +99,24 @@ class LabCase(unittest.TestCase):
             if stream:
                 stream.close()
 
+    @staticmethod
+    def end(child):
+        """End an ssh as Ctrl-C does, and return what it said.
+
+        OpenSSH 9.2 looks whether a signal came, then waits in poll() with signals unblocked: one that comes in between is
+        forgotten until something else happens on the connection. So it is asked until it has gone.
+        """
+        def is_over():
+            child.terminate()
+            try:
+                child.wait(1)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+
+        eventually(is_over, "ssh ends when asked to")
+        return child.communicate(timeout=60)
+
     def terminal(self, *words, person="deploy-bot", options=(), **given):
         terminal = Terminal(self.ssh_argv(*words, person=person, options=options), **given)
         self.addCleanup(terminal.close)

@@ -131,8 +131,7 @@ class MultiplexTest(LabCase):
             out, err = child.communicate(f"input {number}".encode(), timeout=120)
             self.assertEqual((out, err), (f"session {number}\ninput {number}".encode(), b""))
             self.assertEqual(child.returncode, number)
-        master.send_signal(signal.SIGTERM)
-        master.wait(60)
+        self.end(master)
 
     def test_one_session_ends_and_the_others_stay(self):
         control = f"ControlPath={self.lab.path('cm2')}"

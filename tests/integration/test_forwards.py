@@ -64,7 +64,8 @@ class ForwardCase(LabCase):
         child = self.ssh_start("-N", *words, host, person=person, options=["ExitOnForwardFailure=yes"])
         if port:
             eventually(lambda: self.listens(port) or child.poll() is not None, f"port {port} listens")
-            self.assertIsNone(child.poll(), "ssh ended early")
+            if child.poll() is not None:
+                self.fail(f"ssh ended early: {child.stderr.read()}")
         return child
 
     @staticmethod
@@ -126,8 +127,7 @@ class InnerForwardTest(ForwardCase):
         port, before = free_port(), self.sessions()
         child = self.forwarding("-L", f"{port}:localhost:9090", port=port)
         self.both_ways(port)
-        child.terminate()
-        child.wait()
+        self.end(child)
         opened = self.recorded(before, "forward_open", count=2)
         self.assertTrue(all("-> localhost:9090 (direct-tcpip)" in one["text"] for one in opened), opened)
         closed = self.recorded(before, "forward_close", count=2)
@@ -141,8 +141,7 @@ class InnerForwardTest(ForwardCase):
         child = self.forwarding("-L", f"{good}:localhost:9090", "-L", f"{bad}:localhost:22", person="pia", port=bad)
         self.assertEqual(self.ask(good, b"echo\nhello"), b"hello")
         self.assertEqual(self.ask(bad, b"hello"), b"")
-        child.terminate()
-        stderr = child.communicate(timeout=60)[1].decode()
+        stderr = self.end(child)[1].decode()
         self.assertRegex(stderr, r"you may not forward to localhost:22 \(your access is by rule [^)]*pia-places\) \[D-FORWARD\]")
         refused = self.recorded(before, "refused")
         self.assertIn("direct-tcpip localhost:22", refused[0]["text"])
@@ -195,8 +194,7 @@ class InnerForwardTest(ForwardCase):
                                 port=bad)
         self.assertEqual(self.ask(good, b"echo\nhello"), b"hello")
         self.assertEqual(self.ask(bad, b"hello"), b"")
-        child.terminate()
-        self.assertIn("you may not forward to /home/ec2-user/other.sock", child.communicate(timeout=60)[1].decode())
+        self.assertIn("you may not forward to /home/ec2-user/other.sock", self.end(child)[1].decode())
 
     def test_remote_socket_brings_connections_back(self):
         listener = socket.create_server(("127.0.0.1", 0))
@@ -328,8 +326,7 @@ class StreamTest(ForwardCase):
         self.assertEqual(self.ask(port, b"echo\nno"), b"")
         held.pop().close()
         eventually(lambda: self.ask(port, b"echo\nyes") == b"yes", "a closed one makes room")
-        child.terminate()
-        self.assertIn("too many targets are open on this connection", child.communicate(timeout=60)[1].decode())
+        self.assertIn("too many targets are open on this connection", self.end(child)[1].decode())
 
     def test_slow_reader_costs_no_memory_of_the_bastion(self):
         port, _child = self.forwarded()
