@@ -1,5 +1,6 @@
 #include "base/cursor.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct cursor cursor_of(const void *bytes, size_t len_bytes)
@@ -68,6 +69,31 @@ enum err cursor_u32be(struct cursor *in, uint32_t *ret_value)
 enum err cursor_u64be(struct cursor *in, uint64_t *ret_value)
 {
     return read_be(in, 8, ret_value);
+}
+
+enum err cursor_uint_le(struct cursor *in, size_t len_bytes, uint64_t *ret_value)
+{
+    assert(len_bytes >= 1 && len_bytes <= sizeof *ret_value);
+    struct cursor block;
+    TRY(cursor_bytes(in, len_bytes, &block));
+    uint64_t value = 0;
+    for (size_t i = len_bytes; i > 0; i--) {
+        value = value << 8 | block.at[i - 1];
+    }
+    *ret_value = value;
+    return ERR_NONE;
+}
+
+enum err cursor_until_nul(struct cursor *in, size_t max_bytes, struct cursor *ret_text)
+{
+    size_t len = cursor_len(in);
+    const uint8_t *nul = len == 0 ? NULL : memchr(in->at, 0, len <= max_bytes ? len : max_bytes + 1);
+    if (nul == NULL) {
+        return len > max_bytes ? ERR_TOO_LARGE : ERR_TRUNCATED;
+    }
+    *ret_text = cursor_of(in->at, (size_t)(nul - in->at));
+    in->at = nul + 1;
+    return ERR_NONE;
 }
 
 enum err cursor_bool(struct cursor *in, bool *ret_value)

@@ -1,5 +1,6 @@
 #include "base/writer.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct writer writer_of(void *memory, size_t size_bytes)
@@ -58,6 +59,16 @@ void writer_u32be(struct writer *out, uint32_t value)
 void writer_u64be(struct writer *out, uint64_t value)
 {
     write_be(out, 8, value);
+}
+
+void writer_uint_le(struct writer *out, size_t len_bytes, uint64_t value)
+{
+    assert(len_bytes >= 1 && len_bytes <= sizeof value);
+    uint8_t *at = reserve(out, len_bytes);
+    for (size_t i = 0; at != NULL && i < len_bytes; i++) {
+        at[i] = (uint8_t)value;
+        value >>= 8;
+    }
 }
 
 void writer_bytes(struct writer *out, struct cursor bytes)

@@ -1,5 +1,6 @@
 /* Reading bytes that others wrote. A cursor only shrinks; a length becomes a child cursor, so inner
- * parsing cannot see past its block. All integers are big endian (RFC 4251 section 5). */
+ * parsing cannot see past its block. Integers are big endian (RFC 4251 section 5), but for cursor_uint_le().
+ */
 #ifndef BASE_CURSOR_H
 #define BASE_CURSOR_H
 
@@ -24,6 +25,8 @@ MUST_CHECK enum err cursor_u8(struct cursor *in, uint8_t *ret_value);
 MUST_CHECK enum err cursor_u16be(struct cursor *in, uint16_t *ret_value);
 MUST_CHECK enum err cursor_u32be(struct cursor *in, uint32_t *ret_value);
 MUST_CHECK enum err cursor_u64be(struct cursor *in, uint64_t *ret_value);
+/** A little-endian number of 1 to 8 bytes, as MySQL writes them. */
+MUST_CHECK enum err cursor_uint_le(struct cursor *in, size_t len_bytes, uint64_t *ret_value);
 /** RFC 4251 section 5: every value but 0 is true. */
 MUST_CHECK enum err cursor_bool(struct cursor *in, bool *ret_value);
 /** Exactly `len_bytes` bytes as a child. */
@@ -33,6 +36,9 @@ MUST_CHECK enum err cursor_string(struct cursor *in, size_t max_bytes, struct cu
 /** A string of at most `size_bytes - 1` bytes, copied and NUL-terminated.
  *  @return ERR_TOO_LARGE; ERR_MALFORMED when it contains a NUL. */
 MUST_CHECK enum err cursor_text(struct cursor *in, char *ret_text, size_t size_bytes);
+/** Bytes up to a NUL, which is taken but not part of `ret_text`.
+ *  @return ERR_TOO_LARGE when the first `max_bytes` + 1 bytes hold no NUL; ERR_TRUNCATED. */
+MUST_CHECK enum err cursor_until_nul(struct cursor *in, size_t max_bytes, struct cursor *ret_text);
 /** Everything must have been read. @return ERR_MALFORMED when bytes are left. */
 MUST_CHECK enum err cursor_end(const struct cursor *in);
 

@@ -21,6 +21,8 @@ void writer_bool(struct writer *out, bool value);
 void writer_u16be(struct writer *out, uint16_t value);
 void writer_u32be(struct writer *out, uint32_t value);
 void writer_u64be(struct writer *out, uint64_t value);
+/** A little-endian number of 1 to 8 bytes, as MySQL writes them; higher bytes of `value` are dropped. */
+void writer_uint_le(struct writer *out, size_t len_bytes, uint64_t value);
 /** The bytes alone, without a length. */
 void writer_bytes(struct writer *out, struct cursor bytes);
 /** Length (32 bit), then the bytes: RFC 4251 "string". */

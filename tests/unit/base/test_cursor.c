@@ -65,6 +65,38 @@ static void cursor_integers_are_big_endian(void **state)
     assert_int_equal(cursor_end(&in), ERR_NONE);
 }
 
+static void cursor_uint_le_is_little_endian(void **state)
+{
+    (void)state;
+    static const uint8_t WIRE[] = {1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 0x88};
+    struct cursor in = cursor_of(WIRE, sizeof WIRE);
+    uint64_t value = 0;
+    assert_int_equal(cursor_uint_le(&in, 3, &value), ERR_NONE);
+    assert_int_equal(value, 0x030201);
+    assert_int_equal(cursor_uint_le(&in, 8, &value), ERR_NONE);
+    assert_true(value == 0x8807060504030201U);
+    in = cursor_of(WIRE, 7);
+    assert_int_equal(cursor_uint_le(&in, 8, &value), ERR_TRUNCATED);
+    assert_int_equal(cursor_len(&in), 7);
+}
+
+static void cursor_until_nul_cut_anywhere_is_truncated(void **state)
+{
+    (void)state;
+    static const uint8_t WIRE[] = {'a', 'b', 'c', 0, 'd'};
+    struct cursor text;
+    for (size_t len = 0; len < 4; len++) {
+        struct cursor in = cursor_of(WIRE, len);
+        assert_int_equal(cursor_until_nul(&in, 3, &text), ERR_TRUNCATED);
+        assert_int_equal(cursor_len(&in), len);
+    }
+    struct cursor in = cursor_of(WIRE, sizeof WIRE);
+    assert_int_equal(cursor_until_nul(&in, 2, &text), ERR_TOO_LARGE);
+    assert_int_equal(cursor_until_nul(&in, 3, &text), ERR_NONE);
+    assert_true(cursor_equal_text(text, "abc"));
+    assert_int_equal(cursor_len(&in), 1);
+}
+
 static void cursor_end_with_trailing_byte_is_malformed(void **state)
 {
     (void)state;
@@ -107,6 +139,8 @@ int main(void)
         cmocka_unit_test(cursor_string_over_limit_is_too_large),
         cmocka_unit_test(cursor_text_with_nul_is_malformed),
         cmocka_unit_test(cursor_integers_are_big_endian),
+        cmocka_unit_test(cursor_uint_le_is_little_endian),
+        cmocka_unit_test(cursor_until_nul_cut_anywhere_is_truncated),
         cmocka_unit_test(cursor_end_with_trailing_byte_is_malformed),
         cmocka_unit_test(cursor_name_walks_a_list),
         cmocka_unit_test(cursor_words_and_lines_are_split),

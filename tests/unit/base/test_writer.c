@@ -32,6 +32,21 @@ static void writer_fields_are_big_endian(void **state)
     assert_true(cursor_equal(bytes, cursor_of(WANT, sizeof WANT)));
 }
 
+static void writer_uint_le_is_little_endian(void **state)
+{
+    (void)state;
+    uint8_t memory[6];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_uint_le(&out, 3, 0x11030201);
+    writer_uint_le(&out, 3, 4);
+    struct cursor bytes;
+    assert_int_equal(writer_done(&out, &bytes), ERR_NONE);
+    static const uint8_t WANT[] = {1, 2, 3, 4, 0, 0};
+    assert_true(cursor_equal(bytes, cursor_of(WANT, sizeof WANT)));
+    writer_uint_le(&out, 1, 5);
+    assert_int_equal(writer_done(&out, &bytes), ERR_TOO_LARGE);
+}
+
 static void writer_mpint_rows(void **state)
 {
     (void)state;
@@ -63,6 +78,7 @@ int main(void)
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(writer_overflow_is_sticky),
         cmocka_unit_test(writer_fields_are_big_endian),
+        cmocka_unit_test(writer_uint_le_is_little_endian),
         cmocka_unit_test(writer_mpint_rows),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
