@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "record/stream.h"
+#include "stream_parts.h"
 
 const char *record_kind_name(unsigned kind)
 {
@@ -30,6 +31,15 @@ const char *record_kind_name(unsigned kind)
         [RECORD_FILE_REQUEST] = "file_request",
         [RECORD_FILE_RESULT] = "file_result",
         [RECORD_FILE_TOTAL] = "file_total",
+        [RECORD_DB_STARTUP] = "db_startup",
+        [RECORD_DB_STATEMENT] = "db_statement",
+        [RECORD_DB_MORE] = "db_more",
+        [RECORD_DB_PARAMETER] = "db_parameter",
+        [RECORD_DB_TOTAL] = "db_total",
+        [RECORD_DB_COPY] = "db_copy",
+        [RECORD_DB_RESULT] = "db_result",
+        [RECORD_DB_NOTICE] = "db_notice",
+        [RECORD_DB_CANCEL] = "db_cancel",
     };
     return kind < RECORD_KIND_COUNT && NAMES[kind] != NULL ? NAMES[kind] : "unknown";
 }
@@ -103,7 +113,7 @@ enum err record_next(struct cursor *in, struct record *ret_record)
     return ERR_NONE;
 }
 
-static enum err read_text(struct cursor *in, struct cursor *ret_text)
+enum err stream_read_text(struct cursor *in, struct cursor *ret_text)
 {
     struct cursor text;
     TRY(cursor_string(in, RECORD_STRING_BYTES, &text));
@@ -117,7 +127,7 @@ static enum err read_text(struct cursor *in, struct cursor *ret_text)
 static enum err read_pty(struct cursor *in, bool has_term, struct record_body *body)
 {
     if (has_term) {
-        TRY(read_text(in, &body->pty.term));
+        TRY(stream_read_text(in, &body->pty.term));
     } else {
         body->pty.term = cursor_of(NULL, 0);
     }
@@ -127,7 +137,7 @@ static enum err read_pty(struct cursor *in, bool has_term, struct record_body *b
 
 static enum err read_exit_signal(struct cursor *in, struct record_body *body)
 {
-    TRY(read_text(in, &body->exit_signal.name));
+    TRY(stream_read_text(in, &body->exit_signal.name));
     TRY(cursor_bool(in, &body->exit_signal.has_core));
     return cursor_string(in, RECORD_STRING_BYTES, &body->exit_signal.message);
 }
@@ -148,8 +158,8 @@ static enum err read_stream_total(struct cursor *in, struct record_body *body)
 
 static enum err read_two_texts(struct cursor *in, struct cursor *ret_first, struct cursor *ret_second)
 {
-    TRY(read_text(in, ret_first));
-    return read_text(in, ret_second);
+    TRY(stream_read_text(in, ret_first));
+    return stream_read_text(in, ret_second);
 }
 
 static enum err read_two_counts(struct cursor *in, uint64_t *ret_first, uint64_t *ret_second)
@@ -158,7 +168,7 @@ static enum err read_two_counts(struct cursor *in, uint64_t *ret_first, uint64_t
     return cursor_u64be(in, ret_second);
 }
 
-static enum err read_hash(struct cursor *in, struct cursor *ret_hash)
+enum err stream_read_hash(struct cursor *in, struct cursor *ret_hash)
 {
     TRY(cursor_string(in, 32, ret_hash));
     return cursor_len(ret_hash) == 0 || cursor_len(ret_hash) == 32 ? ERR_NONE : ERR_MALFORMED;
@@ -184,8 +194,8 @@ static enum err read_file_total(struct cursor *in, struct record_file_total *tot
     TRY(cursor_u8(in, &total->read_order));
     TRY(cursor_u8(in, &total->written_order));
     TRY(cursor_u8(in, &total->flags));
-    TRY(read_hash(in, &total->read_sha256));
-    return read_hash(in, &total->written_sha256);
+    TRY(stream_read_hash(in, &total->read_sha256));
+    return stream_read_hash(in, &total->written_sha256);
 }
 
 static enum err read_fields(struct cursor *in, struct record_body *body)
@@ -209,7 +219,7 @@ static enum err read_fields(struct cursor *in, struct record_body *body)
     case RECORD_SIGNAL:
     case RECORD_CHANNEL_OPEN:
     case RECORD_NOTE:
-        return read_text(in, &body->text);
+        return stream_read_text(in, &body->text);
     case RECORD_ENV:
         TRY(cursor_string(in, RECORD_STRING_BYTES, &body->env.name));
         return cursor_string(in, RECORD_STRING_BYTES, &body->env.value);
@@ -218,7 +228,7 @@ static enum err read_fields(struct cursor *in, struct record_body *body)
     case RECORD_EXIT_SIGNAL:
         return read_exit_signal(in, body);
     case RECORD_FORWARD_OPEN:
-        TRY(read_text(in, &body->forward_open.kind));
+        TRY(stream_read_text(in, &body->forward_open.kind));
         return read_two_texts(in, &body->forward_open.from, &body->forward_open.to);
     case RECORD_CHANNEL_CLOSE:
     case RECORD_FORWARD_CLOSE:
@@ -232,7 +242,7 @@ static enum err read_fields(struct cursor *in, struct record_body *body)
         return read_two_texts(in, &body->target_login.account, &body->target_login.fingerprint);
     case RECORD_END:
         TRY(cursor_u32be(in, &body->end.exit_status));
-        return read_text(in, &body->end.reason);
+        return stream_read_text(in, &body->end.reason);
     case RECORD_FILE_REQUEST:
         return read_file_request(in, &body->file_request);
     case RECORD_FILE_RESULT:
@@ -240,6 +250,16 @@ static enum err read_fields(struct cursor *in, struct record_body *body)
         return cursor_u32be(in, &body->file_result.status);
     case RECORD_FILE_TOTAL:
         return read_file_total(in, &body->file_total);
+    case RECORD_DB_STARTUP:
+    case RECORD_DB_STATEMENT:
+    case RECORD_DB_MORE:
+    case RECORD_DB_PARAMETER:
+    case RECORD_DB_TOTAL:
+    case RECORD_DB_COPY:
+    case RECORD_DB_RESULT:
+    case RECORD_DB_NOTICE:
+    case RECORD_DB_CANCEL:
+        return stream_read_db(in, body);
     case RECORD_NONE:
     case RECORD_KIND_COUNT:
         break;

@@ -140,6 +140,15 @@ static void learn_part(struct replay_part *part, const struct record_body *body)
     case RECORD_FILE_REQUEST:
     case RECORD_FILE_RESULT:
     case RECORD_FILE_TOTAL:
+    case RECORD_DB_STARTUP:
+    case RECORD_DB_STATEMENT:
+    case RECORD_DB_MORE:
+    case RECORD_DB_PARAMETER:
+    case RECORD_DB_TOTAL:
+    case RECORD_DB_COPY:
+    case RECORD_DB_RESULT:
+    case RECORD_DB_NOTICE:
+    case RECORD_DB_CANCEL:
     case RECORD_KIND_COUNT:
         break;
     }
@@ -278,6 +287,15 @@ enum err part_event(const struct record_body *body, uint64_t t_us, struct queue 
     case RECORD_CHANNEL_CLOSE:
     case RECORD_TARGET_LOGIN:
     case RECORD_END:
+    case RECORD_DB_STARTUP:
+    case RECORD_DB_STATEMENT:
+    case RECORD_DB_MORE:
+    case RECORD_DB_PARAMETER:
+    case RECORD_DB_TOTAL:
+    case RECORD_DB_COPY:
+    case RECORD_DB_RESULT:
+    case RECORD_DB_NOTICE:
+    case RECORD_DB_CANCEL:
     case RECORD_KIND_COUNT:
         break;
     }

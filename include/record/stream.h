@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/writer.h"
+#include "record/database.h"
 
 enum record_kind {
     RECORD_NONE = 0,
@@ -40,6 +41,15 @@ enum record_kind {
     RECORD_FILE_REQUEST = 30, /* something that names a file was asked for, before it reaches the target */
     RECORD_FILE_RESULT = 31,  /* what the target answered */
     RECORD_FILE_TOTAL = 32,   /* the contents of a file that passed */
+    RECORD_DB_STARTUP = 40,   /* a login at a database */
+    RECORD_DB_STATEMENT = 41, /* before its first byte reaches the target */
+    RECORD_DB_MORE = 42,      /* of a text or parameter */
+    RECORD_DB_PARAMETER = 43,
+    RECORD_DB_TOTAL = 44, /* the end of a text, parameter or transfer that was not kept whole */
+    RECORD_DB_COPY = 45,  /* a transfer begins */
+    RECORD_DB_RESULT = 46,
+    RECORD_DB_NOTICE = 47,
+    RECORD_DB_CANCEL = 48,
     RECORD_KIND_COUNT
 };
 
@@ -170,6 +180,15 @@ void record_write_file_result(struct writer *out, uint32_t channel, uint32_t num
 void record_write_file_total(struct writer *out, uint32_t channel, const struct record_file_total *total);
 void record_write_end(struct writer *out, uint32_t exit_status, struct cursor reason);
 
+struct record_body;
+enum { RECORD_DB_HEAD_BYTES = RECORD_DB_OPTIONS_BYTES + 8192 }; /* what record_db_head() needs at most */
+/** The body of a DB_* record but for the bytes of its last string, which are returned: a long text is not
+ *  copied. What is too long is cut; a NUL in a text becomes "?".
+ *  @return borrowed from `body`; empty where the last field is no string */
+struct cursor record_db_head(struct writer *out, const struct record_body *body);
+/** The whole record. */
+void record_write_db(struct writer *out, uint32_t channel, const struct record_body *body);
+
 /* Reading. */
 
 /** One record, its body not yet read. Borrowed. */
@@ -227,6 +246,15 @@ struct record_body {
             uint32_t number, status;
         } file_result;
         struct record_file_total file_total;
+        struct record_db_startup db_startup;
+        struct record_db_statement db_statement;
+        struct record_db_more db_more;
+        struct record_db_parameter db_parameter;
+        struct record_db_total db_total;
+        struct record_db_copy db_copy;
+        struct record_db_result db_result;
+        struct record_db_notice db_notice;
+        struct record_db_cancel db_cancel;
     };
 };
 /** @return ERR_NOT_FOUND for a kind that is not known: skip it; ERR_MALFORMED, ERR_TRUNCATED, ERR_TOO_LARGE

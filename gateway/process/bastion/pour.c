@@ -273,6 +273,15 @@ static bool record_words(const struct record_body *body, char words[static WORDS
     case RECORD_STDOUT:
     case RECORD_STDERR:
     case RECORD_STDIN:
+    case RECORD_DB_STARTUP:
+    case RECORD_DB_STATEMENT:
+    case RECORD_DB_MORE:
+    case RECORD_DB_PARAMETER:
+    case RECORD_DB_TOTAL:
+    case RECORD_DB_COPY:
+    case RECORD_DB_RESULT:
+    case RECORD_DB_NOTICE:
+    case RECORD_DB_CANCEL:
     case RECORD_KIND_COUNT:
         break;
     }
