@@ -70,15 +70,25 @@ enum err lease_pass(struct lease_table *table, const char *person, const uint8_t
     return ERR_NONE;
 }
 
+bool lease_passed_us(const struct lease_table *table, const char *person,
+                     const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t *ret_us)
+{
+    const struct lease *lease = find(table, person, key_sha256, source);
+    if (lease != NULL) {
+        *ret_us = lease->passed_us;
+    }
+    return lease != NULL;
+}
+
 bool lease_age_s(const struct lease_table *table, const char *person,
                  const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t now_us,
                  uint64_t *ret_age_s)
 {
-    const struct lease *lease = find(table, person, key_sha256, source);
-    if (lease == NULL) {
+    uint64_t passed_us = 0;
+    if (!lease_passed_us(table, person, key_sha256, source, &passed_us)) {
         return false;
     }
-    *ret_age_s = (now_us - lease->passed_us) / US_PER_S;
+    *ret_age_s = (now_us - passed_us) / US_PER_S;
     return true;
 }
 

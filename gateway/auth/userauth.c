@@ -295,6 +295,7 @@ static enum err apply_verdict(struct userauth *auth, enum userauth_verdict verdi
         auth->state = USERAUTH_DONE;
         return auth->events->accept(auth->owner);
     case USERAUTH_FAILED:
+    case USERAUTH_HELD: /* handled by the caller */
         break;
     }
     auth->state = USERAUTH_IDLE;
@@ -320,6 +321,9 @@ enum err userauth_answer(struct userauth *auth, enum userauth_verdict verdict, c
 {
     if (auth->state != USERAUTH_ASKING && auth->state != USERAUTH_FACTOR_ASKED) {
         return ERR_STATE;
+    }
+    if (verdict == USERAUTH_HELD) {
+        return send_banner(auth, sentence);
     }
     /* Some clients go on with every method that they have, whatever the list says: they are told once. */
     bool is_refusal = auth->kind == USERAUTH_INNER && verdict == USERAUTH_FAILED && sentence[0] != 0;
@@ -353,6 +357,15 @@ enum err userauth_factor_prompt(struct userauth *auth, uint8_t style, const char
     auth->has_empty_prompt = false;
     TRY(auth->events->prompt(auth->owner, auth->instruction, text, style == STYLE_ECHOED));
     auth->instruction[0] = 0;
+    return ERR_NONE;
+}
+
+enum err userauth_factor_passed(struct userauth *auth)
+{
+    if (auth->state != USERAUTH_FACTOR_ASKED) {
+        return ERR_STATE;
+    }
+    auth->state = USERAUTH_ASKING;
     return ERR_NONE;
 }
 

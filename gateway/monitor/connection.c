@@ -72,11 +72,10 @@ void connection_identified(struct connection *connection)
         connection->is_counted_proven = true;
         admission_proven(&connection->monitor->admission);
     }
-    report_connection(connection, "login.accepted", EVENT_SUCCESS, NULL, NULL);
+    report_login(connection);
     char leaf[256];
     (void)snprintf(leaf, sizeof leaf, "connection=%u person=%s from=%s key=%s factor=%s", connection->number,
-                   connection->person, connection->from, connection->key_fingerprint,
-                   connection->is_machine ? "none(machine)" : "passed");
+                   connection->person, connection->from, connection->key_fingerprint, connection->factor_by);
     report_evidence(connection->monitor, "auth", leaf);
 }
 
@@ -230,6 +229,7 @@ static void session_exited(void *owner, struct child *child, bool is_clean, cons
 void connection_free(struct connection *connection)
 {
     struct monitor *monitor = connection->monitor;
+    connection->phase = PHASE_ENDED; /* nobody waits for what it is asked */
     factor_done(connection);
     for (unsigned i = 0; i < LIMIT_ACCESSES_PER_CONNECTION; i++) {
         if (connection->accesses[i] != NULL) {

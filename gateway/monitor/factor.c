@@ -1,12 +1,14 @@
 /* The second factor: one bastion-pam per conversation, one conversation per person at a time, so that a
- * one-time code cannot be raced. Others of the same person wait; when the first passes, its lease may serve
- * them unasked. */
+ * one-time code cannot be raced. Others of the same person wait. What the first earns serves those that have
+ * the same key and source, so that a fan-out of logins asks once: they are held before they are even told
+ * that a factor is needed, since clients without a terminal would give up there. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "auth/userauth.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/writer.h"
@@ -14,8 +16,6 @@
 
 enum { US_PER_S = 1000000 };
 static const char LOCKOUTS_FILE[] = "lockouts";
-
-static void start_waiting(struct monitor *monitor, const char *person);
 
 bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret_sentence, size_t size_bytes)
 {
@@ -68,18 +68,17 @@ static void send_result(struct connection *connection, bool is_ok, bool may_retr
 
 void factor_done(struct connection *connection)
 {
-    bool was_running = connection->factor.state > FACTOR_WAITING;
     child_done(&connection->factor.pam);
     connection->factor.state = FACTOR_NONE;
-    if (was_running) {
-        start_waiting(connection->monitor, connection->person);
-    }
+    connection->factor.since_us = clock_monotonic_us();
+    factor_serve_waiting(connection->monitor, connection->person);
 }
 
-/* A login cannot go on without the factor; a command that only wanted it fresher ends alone. */
+/* A login cannot go on without the factor; a command, or an access that wanted it fresher, ends alone. */
 static void give_up(struct connection *connection, const char *sentence)
 {
-    if (command_factor_result(connection, connection->factor.ref, false, sentence)) {
+    if (connection->phase == PHASE_OPEN) {
+        send_result(connection, false, false, sentence);
         factor_done(connection);
     } else {
         connection_end(connection, sentence);
@@ -92,6 +91,7 @@ static void passed(struct connection *connection)
     uint64_t now_us = clock_monotonic_us();
     connection->passed_factor = (struct policy_factor){.has = true};
     connection->factor_seen_us = now_us;
+    connection->factor_by = "pam";
     err_ignore(lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from,
                           now_us)); /* without memory for a lease the next login asks again */
     lockout_clear(&monitor->lockouts, connection->person);
@@ -245,38 +245,171 @@ static bool is_person_busy(const struct monitor *monitor, const char *person)
     return false;
 }
 
+static bool is_locked_out(struct connection *connection)
+{
+    char sentence[LIMIT_SENTENCE_BYTES];
+    if (!factor_lock_sentence(connection->monitor, connection->person, sentence, sizeof sentence)) {
+        return false;
+    }
+    report_connection(connection, "login.failed", EVENT_DENIED, "D-LOCKED", sentence);
+    give_up(connection, sentence);
+    return true;
+}
+
+/* A login takes any lease that is good enough to log in; who wants a fresher one takes what was earned since
+ * the wait began. */
+static bool take_lease(struct connection *connection)
+{
+    struct monitor *monitor = connection->monitor;
+    struct policy_person known;
+    if (connection->phase == PHASE_FACTOR) {
+        return policy_person(monitor->policy, connection->person, &known) == ERR_NONE &&
+               identity_take_lease(connection, known.max_mfa_age_s);
+    }
+    uint64_t passed_us = 0;
+    return lease_passed_us(&monitor->leases, connection->person, connection->key_sha256, connection->from,
+                           &passed_us) &&
+           passed_us >= connection->factor.since_us;
+}
+
 /* At its turn: locked meanwhile, served by the lease that another connection just earned, or asked. */
 static void take_turn(struct connection *connection)
 {
-    struct monitor *monitor = connection->monitor;
-    char sentence[LIMIT_SENTENCE_BYTES];
-    if (factor_lock_sentence(monitor, connection->person, sentence, sizeof sentence)) {
-        report_connection(connection, "login.failed", EVENT_DENIED, "D-LOCKED", sentence);
-        give_up(connection, sentence);
+    if (is_locked_out(connection)) {
         return;
     }
-    struct policy_person known;
-    bool may_take_lease = connection->phase == PHASE_FACTOR &&
-                          policy_person(monitor->policy, connection->person, &known) == ERR_NONE &&
-                          identity_take_lease(connection, known.max_mfa_age_s);
-    if (may_take_lease) {
-        connection->factor.state = FACTOR_NONE;
+    if (!take_lease(connection)) {
+        start(connection);
+        return;
+    }
+    connection->factor.state = FACTOR_NONE;
+    if (connection->phase == PHASE_FACTOR) {
         connection_identified(connection);
-        send_result(connection, true, false, "");
-        return;
     }
-    start(connection);
+    send_result(connection, true, false, "");
 }
 
-static void start_waiting(struct monitor *monitor, const char *person)
+/* ---- those that wait ---- */
+
+/* What `other` earns serves `connection`, and `other` is being asked, or was just told that it will be. */
+static bool leads(const struct connection *other, const struct connection *connection, uint64_t now_us)
 {
+    bool is_same = other != connection && strcmp(other->person, connection->person) == 0 &&
+                   strcmp(other->from, connection->from) == 0 &&
+                   memcmp(other->key_sha256, connection->key_sha256, LEASE_KEY_BYTES) == 0;
+    bool begins = other->phase == PHASE_FACTOR && other->factor.state == FACTOR_NONE &&
+                  now_us - other->factor.since_us < MONITOR_FACTOR_BEGIN_US;
+    return is_same && other->phase != PHASE_ENDED && (other->factor.state >= FACTOR_WAITING || begins);
+}
+
+static bool has_leader(const struct connection *connection)
+{
+    const struct monitor *monitor = connection->monitor;
+    uint64_t now_us = clock_monotonic_us();
+    for (size_t i = 0; i < monitor->connection_capacity; i++) {
+        if (monitor->connections[i] != NULL && leads(monitor->connections[i], connection, now_us)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void answer_key(struct connection *connection, enum userauth_verdict verdict, const char *sentence)
+{
+    uint8_t body[LIMIT_SENTENCE_BYTES + 16];
+    struct writer out = writer_of(body, sizeof body);
+    writer_u8(&out, (uint8_t)verdict);
+    writer_text(&out, sentence);
+    struct cursor bytes;
+    if (writer_done(&out, &bytes) == ERR_NONE) {
+        connection_send(connection, IPC_AUTH_RESULT, connection->factor.ref, bytes, NULL);
+    }
+}
+
+/* One that waits says so: a client that hangs without a word looks broken. */
+static void begin_wait(struct connection *connection, enum factor_state state)
+{
+    static const char SENTENCE[] =
+        "another connection of yours is being asked for the second factor; this one waits for it";
+    connection->factor.state = state;
+    connection->factor.since_us = clock_monotonic_us();
+    connection->factor.deadline_us =
+        connection->factor.since_us + (uint64_t)connection->monitor->config.times.factor_s * US_PER_S;
+    struct command *command = command_find(connection, connection->factor.ref);
+    report_connection(connection, "factor.waiting", EVENT_SUCCESS, NULL, NULL);
+    if (command != NULL) {
+        command_say(command, "bastion: %s\n", SENTENCE);
+    } else {
+        answer_key(connection, USERAUTH_HELD, SENTENCE);
+    }
+}
+
+static void tell_needed(struct connection *connection)
+{
+    connection->factor.state = FACTOR_NONE;
+    connection->factor.since_us = clock_monotonic_us();
+    answer_key(connection, USERAUTH_FACTOR_NEEDED, "");
+}
+
+static void serve_held(struct connection *connection)
+{
+    if (is_locked_out(connection)) {
+        return;
+    }
+    if (take_lease(connection)) {
+        connection->factor.state = FACTOR_NONE;
+        connection_identified(connection);
+        answer_key(connection, USERAUTH_ACCEPTED, "");
+    } else if (!has_leader(connection)) {
+        tell_needed(connection);
+    }
+}
+
+static void serve(struct connection *connection)
+{
+    if (connection->factor.state == FACTOR_HELD) {
+        serve_held(connection);
+    } else if (connection->factor.state == FACTOR_WAITING &&
+               !is_person_busy(connection->monitor, connection->person)) {
+        take_turn(connection);
+    }
+}
+
+void factor_serve_waiting(struct monitor *monitor, const char *person)
+{
+    /* Serving one may end it, which asks again; the tick finds who was passed over. */
+    if (monitor->is_serving_factors || monitor->is_stopping || monitor->is_shutting_down || *person == 0) {
+        return;
+    }
+    monitor->is_serving_factors = true;
     for (size_t i = 0; i < monitor->connection_capacity; i++) {
         struct connection *other = monitor->connections[i];
-        bool is_waiting =
-            other != NULL && other->factor.state == FACTOR_WAITING && strcmp(other->person, person) == 0;
-        if (is_waiting && !is_person_busy(monitor, person)) {
-            take_turn(other);
+        if (other != NULL && strcmp(other->person, person) == 0) {
+            serve(other);
         }
+    }
+    monitor->is_serving_factors = false;
+}
+
+void factor_need(struct connection *connection)
+{
+    connection->factor.ref = 0;
+    if (has_leader(connection)) {
+        begin_wait(connection, FACTOR_HELD);
+    } else {
+        tell_needed(connection);
+    }
+}
+
+static void ask_or_wait(struct connection *connection, uint32_t ref)
+{
+    connection->factor.ref = ref;
+    connection->factor.since_us = clock_monotonic_us();
+    if (is_person_busy(connection->monitor, connection->person)) {
+        begin_wait(connection, FACTOR_WAITING);
+    } else {
+        connection->factor.state = FACTOR_WAITING;
+        take_turn(connection);
     }
 }
 
@@ -287,11 +420,7 @@ enum err factor_begin(struct connection *connection, uint32_t ref)
     if (!is_expected || connection->factor.state != FACTOR_NONE) {
         return ERR_STATE;
     }
-    connection->factor.ref = ref;
-    connection->factor.state = FACTOR_WAITING;
-    if (!is_person_busy(connection->monitor, connection->person)) {
-        take_turn(connection);
-    }
+    ask_or_wait(connection, ref);
     return ERR_NONE;
 }
 
@@ -300,11 +429,7 @@ enum err factor_renew(struct connection *connection, uint32_t ref)
     if (connection->phase != PHASE_OPEN || connection->factor.state != FACTOR_NONE) {
         return ERR_STATE;
     }
-    connection->factor.ref = ref;
-    connection->factor.state = FACTOR_WAITING;
-    if (!is_person_busy(connection->monitor, connection->person)) {
-        take_turn(connection);
-    }
+    ask_or_wait(connection, ref);
     return ERR_NONE;
 }
 
@@ -333,9 +458,14 @@ enum err factor_answer(struct connection *connection, uint32_t ref, struct curso
 
 void factor_tick(struct connection *connection, uint64_t now_us)
 {
-    if (connection->factor.state <= FACTOR_WAITING || now_us < connection->factor.deadline_us) {
+    enum factor_state state = connection->factor.state;
+    if (state == FACTOR_NONE) {
         return;
     }
-    report_connection(connection, "factor.deadline", EVENT_DENIED, "D-DEADLINE", "no answer in time");
-    give_up(connection, "the second factor was not answered in time; please try again [D-DEADLINE]");
+    if (now_us >= connection->factor.deadline_us) {
+        report_connection(connection, "factor.deadline", EVENT_DENIED, "D-DEADLINE", "no answer in time");
+        give_up(connection, "the second factor was not answered in time; please try again [D-DEADLINE]");
+    } else {
+        serve(connection);
+    }
 }

@@ -218,6 +218,12 @@ struct policy_factor identity_factor(const struct connection *connection, uint64
 {
     struct policy_factor factor = connection->passed_factor;
     factor.age_s += (now_us - connection->factor_seen_us) / US_PER_S;
+    uint64_t lease_s = 0;
+    bool has_lease = lease_age_s(&connection->monitor->leases, connection->person, connection->key_sha256,
+                                 connection->from, now_us, &lease_s);
+    if (has_lease && (!factor.has || lease_s < factor.age_s)) {
+        factor = (struct policy_factor){.has = true, .age_s = lease_s};
+    }
     return factor;
 }
 
@@ -232,6 +238,7 @@ bool identity_take_lease(struct connection *connection, uint64_t max_age_s)
     }
     connection->passed_factor = (struct policy_factor){.has = true, .age_s = age_s};
     connection->factor_seen_us = now_us;
+    connection->factor_by = "lease";
     return true;
 }
 
@@ -268,6 +275,7 @@ static void key_proven(struct connection *connection)
         connection_end(connection, sentence);
         return;
     }
+    connection->factor_by = known.is_machine ? "none(machine)" : "none";
     if (known.is_machine || identity_take_lease(connection, known.max_mfa_age_s)) {
         connection_identified(connection);
         send_result(connection, USERAUTH_ACCEPTED, "");
@@ -279,7 +287,7 @@ static void key_proven(struct connection *connection)
         return;
     }
     connection->phase = PHASE_FACTOR;
-    send_result(connection, USERAUTH_FACTOR_NEEDED, "");
+    factor_need(connection);
 }
 
 void identity_verified(struct connection *connection, bool is_valid, uint8_t sk_flags)

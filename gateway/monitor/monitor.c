@@ -24,7 +24,7 @@ enum {
     LOWEST_OWN_FD = 32,     /* children get 3..8 by number: ours must not lie there (child.c) */
     FDS_PER_CONNECTION = 4, /* channel and pidfd of the session, and what is under way */
     FDS_OTHER = 256,
-    LEASE_SWEEP_S = 24 * 3600, /* no rule may ask for older factors (policy) */
+    LEASE_SWEEP_S = 30 * 24 * 3600, /* no rule may ask for older factors (policy) */
     STOP_WAIT_US = 5000000,
     LOCKOUTS_FILE_BYTES = 1 << 20,
 };

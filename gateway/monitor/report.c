@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "state.h"
@@ -32,6 +33,17 @@ void report_connection(struct connection *connection, const char *event, enum ev
            {.key = "from", .text = connection->from}, {.key = "person", .text = person},
            {.key = "key", .text = connection->key_fingerprint}, {.key = "code", .text = code},
            {.key = "sentence", .text = sentence});
+}
+
+void report_login(struct connection *connection)
+{
+    struct policy_factor factor = identity_factor(connection, clock_monotonic_us());
+    struct event_field age = EVENT_NUMBER("factor_age_s", factor.age_s);
+    REPORT(connection->monitor, "login.accepted", EVENT_SUCCESS,
+           EVENT_NUMBER("connection", connection->number), {.key = "from", .text = connection->from},
+           {.key = "person", .text = connection->person}, {.key = "key", .text = connection->key_fingerprint},
+           {.key = "factor", .text = connection->factor_by},
+           factor.has ? age : (struct event_field){.key = "factor_age_s", .text = NULL});
 }
 
 void report_access(struct access *access, const char *event, enum event_outcome outcome, const char *code,

@@ -27,6 +27,8 @@ enum {
     MONITOR_DIAL_TIMEOUT_MS = 10000,
     MONITOR_SIGNER_CALLS_MAX = 8192, /* unanswered questions to the signer */
     MONITOR_RESTART_PAUSE_US = 1000000,
+    /* A client that was told to show the factor begins at once; others wait this long for it to begin. */
+    MONITOR_FACTOR_BEGIN_US = 10000000,
     MONITOR_READY_WAIT_US = 60000000,  /* at start: the recorder reads all leaves of the evidence log first */
     MONITOR_CERTIFICATE_BEFORE_S = 30, /* clocks of targets may be behind ... */
     MONITOR_CERTIFICATE_AFTER_S = 120, /* ... and a login takes seconds, not minutes */
@@ -136,11 +138,19 @@ struct access {
 };
 
 /* factor.c: one conversation with PAM. */
-enum factor_state { FACTOR_NONE = 0, FACTOR_WAITING, FACTOR_RUNNING, FACTOR_PROMPTED };
+enum factor_state {
+    FACTOR_NONE = 0,
+    FACTOR_HELD,     /* the key is proven; the answer waits for what another connection is asked */
+    FACTOR_WAITING,  /* for its turn: one conversation per person */
+    FACTOR_RUNNING,  /* PAM works */
+    FACTOR_PROMPTED, /* the engineer was asked */
+};
 struct factor {
     enum factor_state state;
     uint32_t ref;      /* of the session's question: 0, or the access that wants a fresher factor */
     struct child *pam; /* OWNED */
+    uint64_t
+        since_us; /* HELD, WAITING: when that began; NONE: when the engineer was told that it is needed */
     uint64_t deadline_us;
 };
 
@@ -180,6 +190,7 @@ struct connection {
     struct policy_factor
         passed_factor; /* on this connection or by a lease, with its age at `factor_seen_us` */
     uint64_t factor_seen_us;
+    const char *factor_by;                   /* what let the person in: a word for events, a constant */
     struct keys_authorization authorization; /* of the key whose signature is being verified */
     char claimed_person[LIMIT_PERSON_BYTES];
     bool is_verifying;
@@ -243,8 +254,9 @@ struct monitor {
     int keys_dir, known_hosts_dir, state_dir; /* OWNED */
     int signal_fd;
     struct loop_op signal_op, tick_op;
-    bool is_stopping;      /* no new connections, the open ones were told */
-    bool is_shutting_down; /* the loop has ended */
+    bool is_stopping;        /* no new connections, the open ones were told */
+    bool is_shutting_down;   /* the loop has ended */
+    bool is_serving_factors; /* factor.c walks over those that wait */
     uint64_t stop_at_us;
     struct child *detached;     /* OWNED, a list */
     struct ipc_message message; /* the one being received: too large for a stack */
@@ -263,6 +275,8 @@ void report(struct monitor *monitor, const char *event, enum event_outcome outco
  */
 void report_connection(struct connection *connection, const char *event, enum event_outcome outcome,
                        const char *code, const char *sentence);
+/** "login.accepted", with what stood for the second factor and how old that was. */
+void report_login(struct connection *connection);
 /** An event about an access: its target, account, rule and session are added. */
 void report_access(struct access *access, const char *event, enum event_outcome outcome, const char *code,
                    const char *sentence);
@@ -369,12 +383,18 @@ struct identity_certificate {
     char fingerprint[KEYS_FINGERPRINT_BYTES]; /* of the certified key */
 };
 void identity_certified(struct connection *connection, const struct identity_certificate *certificate);
-/** The factor of this connection with its age now. */
+/** The factor with its age now: that of this connection, or the lease of another one with the same key and
+ * source when it is fresher. */
 struct policy_factor identity_factor(const struct connection *connection, uint64_t now_us);
 /** Look for a lease. @return true when there is one that is good enough for logging in. */
 bool identity_take_lease(struct connection *connection, uint64_t max_age_s);
 
 /* factor.c */
+/** The key is proven: say that the factor is needed; or let the client wait, where another connection of the
+ * same person, key and source is being asked: what it earns serves this one too. */
+void factor_need(struct connection *connection);
+/** Answer those that wait and can go on now. */
+void factor_serve_waiting(struct monitor *monitor, const char *person);
 MUST_CHECK enum err factor_begin(struct connection *connection, uint32_t ref);
 MUST_CHECK enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body);
 void factor_tick(struct connection *connection, uint64_t now_us);

@@ -107,17 +107,23 @@ static const struct userauth_events AUTH_EVENTS = {.send = auth_send,
                                                    .prompt = auth_prompt,
                                                    .accept = auth_accept};
 
-enum err client_auth_result(struct session *session, struct cursor body)
+enum err client_auth_result(struct session *session, uint32_t ref, struct cursor body)
 {
     uint8_t verdict = 0;
     char sentence[LIMIT_SENTENCE_BYTES];
     TRY(cursor_u8(&body, &verdict));
     TRY(cursor_text(&body, sentence, sizeof sentence));
     TRY(cursor_end(&body));
-    if (verdict > USERAUTH_ACCEPTED) {
+    /* An access is only ever told to wait: what it may do is said by other messages. */
+    if (verdict > USERAUTH_HELD || (ref != 0 && verdict != USERAUTH_HELD)) {
         return ERR_MALFORMED;
     }
-    return userauth_answer(&session->auth, (enum userauth_verdict)verdict, sentence);
+    struct access *access = ref == 0 ? NULL : access_of_ref(session, ref);
+    if (ref != 0 && access == NULL) {
+        return ERR_NONE; /* it ended meanwhile */
+    }
+    return userauth_answer(access == NULL ? &session->auth : &access->auth, (enum userauth_verdict)verdict,
+                           sentence);
 }
 
 enum err client_factor_prompt(struct session *session, struct userauth *auth, struct cursor body)
@@ -144,10 +150,18 @@ enum err client_factor_result(struct session *session, uint32_t ref, struct curs
     if (ref != 0 && access == NULL) {
         return ERR_NONE;
     }
+    if (!is_ok && !may_retry && access != NULL) {
+        access_end(access, sentence, "no second factor");
+        return ERR_NONE;
+    }
     if (!is_ok) {
         return userauth_factor_failed(access == NULL ? &session->auth : &access->auth, sentence);
     }
-    return access == NULL ? userauth_answer(&session->auth, USERAUTH_ACCEPTED, "") : access_ask_login(access);
+    if (access == NULL) {
+        return userauth_answer(&session->auth, USERAUTH_ACCEPTED, "");
+    }
+    TRY(userauth_factor_passed(&access->auth));
+    return access_ask_login(access);
 }
 
 /* ---- channels ---- */

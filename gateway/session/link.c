@@ -152,7 +152,7 @@ static enum err handle(struct session *session, struct ipc_message *message)
 {
     switch ((unsigned)message->type) {
     case IPC_AUTH_RESULT:
-        return client_auth_result(session, message->body);
+        return client_auth_result(session, message->ref, message->body);
     case IPC_FACTOR_PROMPT:
         return message->ref == 0 ? client_factor_prompt(session, &session->auth, message->body)
                                  : handle_target(session, message);

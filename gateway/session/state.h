@@ -171,7 +171,7 @@ void link_done(struct session *session);
 
 /* client.c: the outer connection. */
 MUST_CHECK enum err client_start(struct session *session);
-MUST_CHECK enum err client_auth_result(struct session *session, struct cursor body);
+MUST_CHECK enum err client_auth_result(struct session *session, uint32_t ref, struct cursor body);
 MUST_CHECK enum err client_factor_prompt(struct session *session, struct userauth *auth, struct cursor body);
 MUST_CHECK enum err client_factor_result(struct session *session, uint32_t ref, struct cursor body);
 void client_turn(struct session *session);

@@ -27,6 +27,9 @@ void lease_done(struct lease_table *table);
 MUST_CHECK enum err lease_pass(struct lease_table *table, const char *person,
                                const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source,
                                uint64_t now_us);
+/** @return false when there is none; else when the factor was passed, monotonic. */
+bool lease_passed_us(const struct lease_table *table, const char *person,
+                     const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t *ret_us);
 /** @return false when there is none; else its age. */
 bool lease_age_s(const struct lease_table *table, const char *person,
                  const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t now_us,

@@ -27,6 +27,7 @@ enum userauth_verdict {
     USERAUTH_KEY_USABLE, /* answer to a request without signature */
     USERAUTH_FACTOR_NEEDED,
     USERAUTH_ACCEPTED,
+    USERAUTH_HELD, /* not decided: the sentence says what is waited for, another answer follows */
 };
 
 /** What the value asks for. An error ends the connection. */
@@ -81,6 +82,9 @@ MUST_CHECK enum err userauth_answer(struct userauth *auth, enum userauth_verdict
                                     const char *sentence);
 /** The factor wants something. @param style 0 hidden, 1 echoed, 2 information, 3 error. */
 MUST_CHECK enum err userauth_factor_prompt(struct userauth *auth, uint8_t style, const char *text);
+/** The factor passed, and what follows is asked anew: the answer to that ends the client's request.
+ *  @return ERR_STATE when no factor was under way. */
+MUST_CHECK enum err userauth_factor_passed(struct userauth *auth);
 /** A failed factor that may be tried again: keyboard-interactive is offered once more. */
 MUST_CHECK enum err userauth_factor_failed(struct userauth *auth, const char *sentence);
 

@@ -176,6 +176,38 @@ static void wrong_code_is_told_and_may_be_tried_again(void **state)
     userauth_done(&auth);
 }
 
+static void held_client_is_told_and_answered_later(void **state)
+{
+    (void)state;
+    struct trace trace = {{0}};
+    struct userauth auth;
+    userauth_init(&auth, USERAUTH_OUTER, &EVENTS, &trace);
+    assert_int_equal(send_publickey(&auth, "alice", true), ERR_NONE);
+    assert_int_equal(userauth_answer(&auth, USERAUTH_HELD, "wait"), ERR_NONE);
+    assert_int_equal(userauth_answer(&auth, USERAUTH_ACCEPTED, ""), ERR_NONE);
+    assert_string_equal(trace.text, "ask(alice) 53(bastion: wait\r\n) accept()");
+    assert_int_equal(userauth_answer(&auth, USERAUTH_HELD, "wait"), ERR_STATE);
+    userauth_done(&auth);
+}
+
+static void inner_denial_after_a_factor_is_answered(void **state)
+{
+    (void)state;
+    struct trace trace = {{0}};
+    struct userauth auth;
+    userauth_init(&auth, USERAUTH_INNER, &EVENTS, &trace);
+    assert_int_equal(userauth_factor_passed(&auth), ERR_STATE);
+    assert_int_equal(send_simple(&auth, "u", "none"), ERR_NONE);
+    assert_int_equal(userauth_factor_passed(&auth), ERR_STATE);
+    assert_int_equal(userauth_answer(&auth, USERAUTH_FACTOR_NEEDED, ""), ERR_NONE);
+    assert_int_equal(send_simple(&auth, "u", "keyboard-interactive"), ERR_NONE);
+    assert_int_equal(userauth_factor_passed(&auth), ERR_NONE);
+    assert_int_equal(userauth_answer(&auth, USERAUTH_FAILED, "no"), ERR_NONE);
+    assert_string_equal(trace.text, "probe(u) 51(keyboard-interactive,partial) factor() 53(bastion: no\r\n) "
+                                    "51(refused@bastion)");
+    userauth_done(&auth);
+}
+
 static void factor_without_key_is_never_asked(void **state)
 {
     (void)state;
@@ -331,6 +363,8 @@ int main(void)
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(whole_login_takes_key_then_factor),
         cmocka_unit_test(wrong_code_is_told_and_may_be_tried_again),
+        cmocka_unit_test(held_client_is_told_and_answered_later),
+        cmocka_unit_test(inner_denial_after_a_factor_is_answered),
         cmocka_unit_test(factor_without_key_is_never_asked),
         cmocka_unit_test(unasked_answer_ends_the_connection),
         cmocka_unit_test(changed_user_ends_the_connection),
