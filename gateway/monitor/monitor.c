@@ -116,45 +116,6 @@ static enum err occupy_low_fds(void)
     return ERR_NONE;
 }
 
-/* The file is judged by a child first: whatever a broken file does to the parser, it does not do it to the
- * monitor. */
-static bool survives_in_child(struct monitor *monitor)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        enum { CHECK_CPU_S = 20 };
-        struct rlimit limit = {CHECK_CPU_S, CHECK_CPU_S};
-        (void)setrlimit(RLIMIT_CPU, &limit);
-        fd_close(&monitor->events.fd); /* the findings are reported once, by the parent */
-        (void)close(STDERR_FILENO);
-        char sentence[LIMIT_SENTENCE_BYTES];
-        enum err err = policy_file_load(monitor, sentence, sizeof sentence);
-        _exit(err == ERR_NONE ? 0 : 1);
-    }
-    int status = 0;
-    bool is_reaped = pid > 0 && waitpid(pid, &status, 0) == pid;
-    return is_reaped && WIFEXITED(status);
-}
-
-static void reload_policy(struct monitor *monitor)
-{
-    char before[sizeof monitor->policy_hash];
-    char sentence[LIMIT_SENTENCE_BYTES] = "the policy file crashed its parser; tell the developers";
-    (void)snprintf(before, sizeof before, "%s", monitor->policy_hash);
-    if (!survives_in_child(monitor) || policy_file_load(monitor, sentence, sizeof sentence) != ERR_NONE) {
-        REPORT(monitor, "policy.refused", EVENT_FAILURE, {.key = "sentence", .text = sentence},
-               {.key = "policy", .text = before});
-        monitor->policy_refused_s = clock_wall_s();
-        text_printable(cursor_of_text(sentence), monitor->policy_refusal, sizeof monitor->policy_refusal);
-        report_evidence(monitor, "policy", "refused, the one before stays in force");
-        return;
-    }
-    monitor->policy_refused_s = 0;
-    REPORT(monitor, "policy.loaded", EVENT_SUCCESS, {.key = "policy", .text = monitor->policy_hash},
-           {.key = "before", .text = before});
-    report_evidence(monitor, "policy", monitor->policy_hash);
-}
-
 static void reload_person_cas(struct monitor *monitor)
 {
     char sentence[LIMIT_SENTENCE_BYTES];
@@ -203,7 +164,7 @@ static void signal_ready(struct loop_op *op, int result)
         if (event_reopen(&monitor->events, monitor->config.events) != ERR_NONE) {
             REPORT(monitor, "events.not_reopened", EVENT_FAILURE, {.key = "how", .text = strerror(errno)});
         }
-        reload_policy(monitor);
+        policy_reload(monitor);
         reload_person_cas(monitor);
     } else {
         begin_stop(monitor);
@@ -378,6 +339,7 @@ enum err monitor_start(const struct gateway_config *config, const char *libexec_
     monitor->config = *config;
     monitor->events.fd = -1;
     monitor->keys_dir = monitor->known_hosts_dir = monitor->state_dir = monitor->signal_fd = -1;
+    monitor->reload.pidfd = -1;
     for (size_t i = 0; i < sizeof monitor->empty_room / sizeof monitor->empty_room[0]; i++) {
         monitor->empty_room[i] = -1;
     }
@@ -431,6 +393,7 @@ void monitor_stop(struct monitor *monitor)
             }
         }
         wait_for_recorder(monitor);
+        policy_reload_done(&monitor->reload);
         child_done(&monitor->signer.service.child);
         status_stopped(monitor);
         REPORT(monitor, "daemon.stopped", EVENT_SUCCESS, EVENT_NUMBER("pid", (uint64_t)getpid()));

@@ -10,8 +10,6 @@
 #include "base/text.h"
 #include "state.h"
 
-enum { POLICY_FILE_BYTES = 16 * 1024 * 1024 };
-
 static void explain_read(enum err err, const char *path, char *ret_sentence, size_t size_bytes)
 {
     if (err == ERR_DENIED) {
@@ -41,31 +39,51 @@ static void report_findings(struct monitor *monitor, const struct yaml_report *f
     }
 }
 
-enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes)
+enum err policy_file_read(const struct monitor *monitor, uint8_t **ret_bytes, size_t *ret_len,
+                          char *ret_sentence, size_t size_bytes)
 {
     const char *path = monitor->config.policy;
-    OWNED_BYTES *bytes = NULL;
-    size_t len = 0;
-    enum err err = fd_read_trusted_file(AT_FDCWD, path, POLICY_FILE_BYTES, &bytes, &len);
+    enum err err = fd_read_trusted_file(AT_FDCWD, path, POLICY_FILE_BYTES, ret_bytes, ret_len);
     if (err != ERR_NONE) {
         explain_read(err, path, ret_sentence, size_bytes);
-        return err;
     }
+    return err;
+}
+
+enum err policy_file_compile(struct monitor *monitor, struct cursor bytes, struct policy **ret,
+                             char *ret_sentence, size_t size_bytes)
+{
+    const char *path = monitor->config.policy;
     struct policy_report *found = calloc(1, sizeof *found);
     if (found == NULL) {
         return ERR_MEMORY;
     }
-    struct policy *policy = NULL;
-    err = policy_load(cursor_of(bytes, len), path, found, &policy);
+    enum err err = policy_load(bytes, path, found, ret);
     (void)snprintf(ret_sentence, size_bytes, "%s: %s", path, err_text(err));
     report_findings(monitor, &found->findings, ret_sentence, size_bytes);
     free(found);
-    TRY(err);
-    policy_free(monitor->policy);
+    return err;
+}
+
+struct policy *policy_file_adopt(struct monitor *monitor, struct policy *policy)
+{
+    struct policy *before = monitor->policy;
     monitor->policy = policy;
+    monitor->policy_number++;
     monitor->policy_loaded_s = clock_wall_s();
     (void)text_hex(cursor_of(policy_sha256(policy), POLICY_HASH_BYTES), monitor->policy_hash,
                    sizeof monitor->policy_hash);
+    return before;
+}
+
+enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes)
+{
+    OWNED_BYTES *bytes = NULL;
+    size_t len = 0;
+    struct policy *policy = NULL;
+    TRY(policy_file_read(monitor, &bytes, &len, ret_sentence, size_bytes));
+    TRY(policy_file_compile(monitor, cursor_of(bytes, len), &policy, ret_sentence, size_bytes));
+    policy_free(policy_file_adopt(monitor, policy));
     return ERR_NONE;
 }
 

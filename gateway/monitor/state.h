@@ -126,9 +126,13 @@ struct access {
     struct child *dial; /* OWNED */
     uint64_t dial_deadline_us;
     char account[LIMIT_ACCOUNT_BYTES];
-    struct policy_grant *grant; /* OWNED, while the certificate and the recording are being made */
-    int recorder_fd;            /* OWNED, the session's end, likewise */
-    uint8_t *certificate;       /* OWNED, likewise */
+    int64_t decided_s;                   /* when the policy was asked last ... */
+    uint32_t decided_by;                 /* ... which policy that was (its number) ... */
+    struct policy_factor decided_factor; /* ... and the factor of that moment */
+    uint64_t withdrawn_us;               /* 0, or when the session was told to end it */
+    struct policy_grant *grant;          /* OWNED, while the certificate and the recording are being made */
+    int recorder_fd;                     /* OWNED, the session's end, likewise */
+    uint8_t *certificate;                /* OWNED, likewise */
     size_t certificate_bytes;
     bool is_recording_open;
     uint32_t recording; /* number, 0: none */
@@ -209,6 +213,16 @@ struct person_cas {
     size_t revoked_bytes;
 };
 
+/* policy_reload.c: a policy that is being judged by a child. */
+struct policy_reload {
+    pid_t pid;         /* 0: none */
+    int pidfd;         /* OWNED */
+    struct loop_op op; /* its end */
+    uint8_t *bytes;    /* OWNED, what is judged is what will be in force */
+    size_t len;
+    bool is_wanted_again;
+};
+
 struct listener {
     struct monitor *monitor;
     int fd; /* OWNED */
@@ -233,6 +247,8 @@ struct monitor {
     char host_id[64];
     struct policy *policy; /* OWNED, immutable, never NULL after start */
     char policy_hash[2 * POLICY_HASH_BYTES + 1];
+    uint32_t policy_number; /* counts the policies since start */
+    struct policy_reload reload;
     struct admission admission;
     struct lease_table leases;
     struct lockout_table lockouts;
@@ -416,6 +432,11 @@ MUST_CHECK enum err target_end(struct connection *connection, uint32_t ref, stru
 void target_certified(struct access *access, bool is_ok, struct cursor certificate);
 void target_recorded(struct access *access, bool is_ok, const char *sentence);
 void target_tick(struct access *access, uint64_t now_us);
+/** What was asked of the policy when it was decided, with the factor and the time of then. Borrows from the
+ * access. */
+struct policy_request target_request(const struct access *access);
+/** Have the session end an open access. */
+void target_withdraw(struct access *access, const char *code, const char *sentence);
 void target_done(struct access *access);
 
 /* command.c */
@@ -464,11 +485,33 @@ void status_tick(struct monitor *monitor, uint64_t now_us);
 void status_stopped(struct monitor *monitor);
 
 /* policy_file.c */
+enum { POLICY_FILE_BYTES = 16 * 1024 * 1024 };
+/** @param ret_bytes OWNED, free() */
+MUST_CHECK enum err policy_file_read(const struct monitor *monitor, uint8_t **ret_bytes, size_t *ret_len,
+                                     char *ret_sentence, size_t size_bytes);
+/** Load these bytes and report what is found in them. @param ret OWNED */
+MUST_CHECK enum err policy_file_compile(struct monitor *monitor, struct cursor bytes, struct policy **ret,
+                                        char *ret_sentence, size_t size_bytes);
+/** The policy that is in force from now on. @param policy  becomes ours  @return the one before, the caller's
+ */
+struct policy *policy_file_adopt(struct monitor *monitor, struct policy *policy);
+/** At start: all of it. */
 MUST_CHECK enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes);
 /** The keys of a person. @param ret_bytes OWNED, free(). @return ERR_NOT_FOUND and others of
  * fd_read_trusted_file(). */
 MUST_CHECK enum err policy_file_keys(struct monitor *monitor, const char *person, uint8_t **ret_bytes,
                                      size_t *ret_len);
+
+/* policy_reload.c */
+/** Read the file and have a child judge it; what comes of it is reported and, when good, put in force a
+ * moment later. Asked again meanwhile, it is done again. */
+void policy_reload(struct monitor *monitor);
+void policy_reload_done(struct policy_reload *reload);
+
+/* policy_live.c */
+/** Hold all that is open against the policy that is in force now; what it no longer allows is ended.
+ *  @param before  the one that was in force  @return how many sessions and connections were ended */
+unsigned policy_live_check(struct monitor *monitor, const struct policy *before);
 
 /* listener.c */
 MUST_CHECK enum err listener_start(struct monitor *monitor, struct monitor_refusal *ret_why);

@@ -21,8 +21,10 @@
 enum {
     US_PER_S = 1000000,
     DENIED = 0,
-    DENIED_FACTOR = 1,   /* a fresher second factor would do: the session asks for it */
-    SESSION_GRACE_S = 5, /* the session process ends by itself at the limit; the monitor a little later */
+    DENIED_FACTOR = 1,       /* a fresher second factor would do: the session asks for it */
+    DENIED_WITHDRAWN = 2,    /* what was granted is taken back */
+    WITHDRAWAL_US = 5000000, /* how long the session may take to end it */
+    SESSION_GRACE_S = 5,     /* the session process ends by itself at the limit; the monitor a little later */
 };
 
 struct access *target_find(const struct connection *connection, uint32_t ref)
@@ -49,7 +51,8 @@ static void send_denied(const struct access *access, uint8_t kind, const char *s
 }
 
 /* Say no to the engineer, the operator and the evidence log. */
-static void deny(struct access *access, const char *event, const char *code, const char *sentence)
+static void deny_as(struct access *access, uint8_t kind, const char *event, const char *code,
+                    const char *sentence)
 {
     struct connection *connection = access->connection;
     report_access(access, event, EVENT_DENIED, code, sentence);
@@ -62,7 +65,12 @@ static void deny(struct access *access, const char *event, const char *code, con
     char text[LIMIT_SENTENCE_BYTES];
     (void)snprintf(text, sizeof text, "%.*s [%s]", (int)(sizeof text - POLICY_CODE_BYTES - 4), sentence,
                    code);
-    send_denied(access, DENIED, text);
+    send_denied(access, kind, text);
+}
+
+static void deny(struct access *access, const char *event, const char *code, const char *sentence)
+{
+    deny_as(access, DENIED, event, code, sentence);
 }
 
 static void forget_grant(struct access *access)
@@ -88,19 +96,28 @@ void target_done(struct access *access)
     free(access);
 }
 
-static void decide(const struct access *access, struct policy_decision *ret)
+struct policy_request target_request(const struct access *access)
 {
     const struct connection *connection = access->connection;
-    struct policy_factor factor = identity_factor(connection, clock_monotonic_us());
-    struct policy_request request = {.person = connection->person,
-                                     .from = connection->from,
-                                     .host = access->host,
-                                     .port = access->port,
-                                     .account = access->account,
-                                     .factor = factor.has ? &factor : NULL,
-                                     .action = POLICY_ANY,
-                                     .at_s = clock_wall_s()};
+    return (struct policy_request){.person = connection->person,
+                                   .from = connection->from,
+                                   .host = access->host,
+                                   .port = access->port,
+                                   .account = access->account,
+                                   .factor = access->decided_factor.has ? &access->decided_factor : NULL,
+                                   .action = POLICY_ANY,
+                                   .at_s = access->decided_s};
+}
+
+static void decide(struct access *access, struct policy_decision *ret)
+{
+    const struct connection *connection = access->connection;
+    access->decided_factor = identity_factor(connection, clock_monotonic_us());
+    access->decided_s = clock_wall_s();
+    access->decided_by = connection->monitor->policy_number;
+    struct policy_request request = target_request(access);
     policy_decide(connection->monitor->policy, &request, ret);
+    (void)snprintf(access->rule, sizeof access->rule, "%s", ret->rule);
 }
 
 /* ---- step 1: TARGET_OPEN ---- */
@@ -289,7 +306,6 @@ static void begin_access(struct access *access)
     struct policy_target target;
     struct policy_decision decision;
     decide(access, &decision);
-    (void)snprintf(access->rule, sizeof access->rule, "%s", decision.rule);
     if (decision.verdict == POLICY_DENIED) {
         deny(access, "target.denied", decision.code, decision.sentence);
         target_done(access);
@@ -443,6 +459,10 @@ static void grant_if_complete(struct access *access)
     if ((access->certificate == NULL && !access->is_stream) || !access->is_recording_open) {
         return;
     }
+    if (access->decided_by != access->connection->monitor->policy_number) {
+        login_failed(access, "the policy was changed meanwhile; please try again");
+        return;
+    }
     uint8_t *body = malloc(IPC_BODY_MAX);
     struct cursor bytes = {NULL, NULL};
     enum err err = body == NULL ? ERR_MEMORY : ERR_NONE;
@@ -532,7 +552,6 @@ static void grant_stream(struct access *access)
 {
     struct policy_decision decision;
     decide(access, &decision);
-    (void)snprintf(access->rule, sizeof access->rule, "%s", decision.rule);
     if (decision.verdict != POLICY_ALLOWED) {
         deny_stream(access, &decision);
         return;
@@ -560,7 +579,6 @@ enum err target_login(struct connection *connection, uint32_t ref, struct cursor
                    (const char *)account.at);
     struct policy_decision decision;
     decide(access, &decision);
-    (void)snprintf(access->rule, sizeof access->rule, "%s", decision.rule);
     if (decision.verdict == POLICY_NEEDS_FACTOR && !connection->is_machine) {
         report_access(access, "target.step_up", EVENT_DENIED, decision.code, decision.sentence);
         send_denied(access, DENIED_FACTOR, decision.sentence);
@@ -590,8 +608,20 @@ enum err target_end(struct connection *connection, uint32_t ref, struct cursor b
     return ERR_NONE;
 }
 
+void target_withdraw(struct access *access, const char *code, const char *sentence)
+{
+    if (access->withdrawn_us == 0) {
+        access->withdrawn_us = clock_monotonic_us();
+        deny_as(access, DENIED_WITHDRAWN, "session.withdrawn", code, sentence);
+    }
+}
+
 void target_tick(struct access *access, uint64_t now_us)
 {
+    if (access->withdrawn_us != 0 && now_us - access->withdrawn_us >= WITHDRAWAL_US) {
+        connection_violation(access->connection, "it did not end a session that was withdrawn");
+        return;
+    }
     if (access->state == ACCESS_DIALLING && now_us >= access->dial_deadline_us) {
         deny(access, "target.not_reached", "D-DIAL-TIMEOUT", "the target did not answer in time");
         target_done(access);

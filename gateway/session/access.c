@@ -79,13 +79,17 @@ enum err access_open(struct session *session, const struct outer_open *open)
 
 enum err access_denied(struct access *access, struct cursor body)
 {
-    enum { KIND_DENIED = 0, KIND_FACTOR = 1 };
+    enum { KIND_DENIED = 0, KIND_FACTOR = 1, KIND_WITHDRAWN = 2 };
     struct session *session = access->session;
     uint8_t kind = 0;
     char sentence[LIMIT_SENTENCE_BYTES];
     TRY(cursor_u8(&body, &kind));
     TRY(cursor_text(&body, sentence, sizeof sentence));
     TRY(cursor_end(&body));
+    if (kind == KIND_WITHDRAWN) {
+        access_end(access, sentence, "withdrawn");
+        return ERR_NONE;
+    }
     if (access->state == ACCESS_ASKED || (access->is_stream && access->state == ACCESS_HANDSHAKE)) {
         char line[LIMIT_SENTENCE_BYTES + 16];
         (void)snprintf(line, sizeof line, "bastion: %s", sentence);

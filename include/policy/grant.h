@@ -58,6 +58,11 @@ struct policy_grant {
 /** Nothing at all may be done with it. */
 bool grant_is_empty(const struct policy_grant *grant);
 
+/** Does one grant allow everything that another does? How it is recorded and how long it lasts do not count.
+ *  @return NULL when it does, else what is missing: a constant for a sentence such as "no longer gives ..."
+ */
+const char *grant_check_covers(const struct policy_grant *wide, const struct policy_grant *narrow);
+
 /** SFTP may be used at all. */
 bool grant_has_sftp(const struct policy_grant *grant);
 

@@ -1,9 +1,11 @@
 """What is not allowed: one sentence with its code for the engineer, one event for the operator."""
 
+import concurrent.futures
 import re
 import signal
+import threading
 
-from support import DENIAL_CODE, LabCase, eventually, processes, read, write
+from support import DENIAL_CODE, IS_QUICK, LabCase, eventually, processes, read, write
 
 STRANGER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVua25vd24tdW5rbm93bi11bmtub3duLXVua25vd24h"
 
@@ -167,6 +169,135 @@ class ReloadTest(LabCase):
         self.lab.start_daemon()
         done = self.ssh("node1", "echo up")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"up\n", b""))
+
+
+class LiveTest(LabCase):
+    """What is open when the policy changes."""
+
+    people = ("hugo",)
+
+    def setUp(self):
+        super().setUp()
+        self.good = read(self.lab.gateway.policy)
+        self.addCleanup(self.put_in_force, self.good)
+
+    def put_in_force(self, text):
+        write(self.lab.gateway.policy, text)
+        mark = len(self.events())
+        self.lab.gateway.reload()
+        return eventually(lambda: self.events_since(mark, event="policy.loaded"), "the new policy")[0]
+
+    def change(self, old, new):
+        self.assertIn(old, self.good)
+        return self.put_in_force(self.good.replace(old, new))
+
+    def working(self, *words, **given):
+        child = self.ssh_start(*words, "cat", **given)
+        child.stdin.write(b"before\n")
+        child.stdin.flush()
+        self.assertEqual(child.stdout.readline(), b"before\n")
+        return child
+
+    def assert_ended(self, child, sentence, mark):
+        _out, err = child.communicate(timeout=60)
+        self.assertNotEqual(child.returncode, 0)
+        self.assertRegex(err.decode(), "bastion: the policy was changed" + sentence)
+        self.assertEqual(len(self.events_since(mark, event="session.withdrawn|connection.withdrawn")), 1)
+
+    def assert_works_on(self, child):
+        out, _err = child.communicate(b"after\n", timeout=60)
+        self.assertEqual((out, child.returncode), (b"after\n", 0))
+
+    def test_session_that_is_no_longer_allowed_is_ended(self):
+        self.log_in("hugo")
+        person = self.working("node1", person="hugo")
+        machine = self.working("node1")
+        before = self.sessions()
+        mark = len(self.events())
+        loaded = self.change("hugo]", "hugo-who-left]")
+        self.assertEqual(loaded["ended"], 1)
+        self.assert_ended(person, " and no longer names you", mark)
+        self.assert_works_on(machine)
+        eventually(lambda: self.closed(before, "hugo"), "its recording is closed")
+
+    def closed(self, before, person):
+        """The session of this person among those that were open before."""
+        known = {one["id"] for one in before if one["person"] == person}
+        found = [one for one in self.sessions() if one["id"] in known]
+        return found and all(one["closed"] for one in found)
+
+    def test_session_whose_account_is_taken_away_is_ended(self):
+        child = self.working("deploy@node1")
+        other = self.working("ec2-user@node1")
+        mark = len(self.events())
+        self.change("as: [ec2-user, deploy]\n    can: { shell: true, exec: true", "as: [ec2-user]\n    can: { shell: true, exec: true")
+        self.assert_ended(child, "[^\n]*deploy" + "[^\n]*" + DENIAL_CODE, mark)
+        self.assert_works_on(other)
+
+    def test_session_that_may_do_less_is_ended(self):
+        child = self.working("node1")
+        mark = len(self.events())
+        self.change("can: { shell: true, exec: true, sftp: write", "can: { exec: true, sftp: write")
+        self.assert_ended(child, r" and no longer gives a shell here; please connect again \[D-CHANGED\]", mark)
+
+    def test_session_that_may_do_more_goes_on(self):
+        self.log_in("hugo")
+        child = self.working("node1", person="hugo")
+        mark = len(self.events())
+        loaded = self.change("exec: true, sftp: read }", "exec: true, sftp: write, agent: true }")
+        self.assertEqual(loaded["ended"], 0)
+        self.assert_works_on(child)
+        self.assertEqual(self.events_since(mark, event="session.withdrawn"), [])
+
+
+class ManyReloadsTest(LabCase):
+    """Two policies take turns while people come and go; each of them is consistent, a mixture is not."""
+
+    RELOADS = 100
+    LOGINS = 120 if IS_QUICK else 1000
+    AT_ONCE = 4
+
+    def setUp(self):
+        super().setUp()
+        self.good = read(self.lab.gateway.policy)
+
+    def login(self, number):
+        account = ("ec2-user", "deploy")[number % 2]
+        done = self.ssh(f"{account}@node1", "echo in")
+        return account, done
+
+    def test_logins_during_reloads_see_one_policy_or_the_other(self):
+        rule = "as: [ec2-user, deploy]\n    can: { shell: true, exec: true"
+        self.assertIn(rule, self.good)
+        policies = [self.good.replace("id: ci-nodes", f"id: {name}").replace(rule, rule.replace("ec2-user, deploy", account))
+                    for name, account in (("only-ec2-user", "ec2-user"), ("only-deploy", "deploy"))]
+        # Each rule's name says whom it allows.
+        policies = [re.sub(r"(?s)\ntests:.*", "\n", policy) for policy in policies]
+        mark = len(self.events())
+        reloads = threading.Thread(target=self.reload_in_turn, args=(policies,))
+        reloads.start()
+        with concurrent.futures.ThreadPoolExecutor(self.AT_ONCE) as pool:
+            answers = list(pool.map(self.login, range(self.LOGINS)))
+        reloads.join()
+        self.assertEqual(self.events_since(mark, event="policy.refused|policy.error|ipc.violation|session.killed"), [])
+        let_in = [account for account, done in answers if done.returncode == 0 and done.stdout == b"in\n"]
+        for account, done in answers:
+            if (done.returncode, done.stdout) != (0, b"in\n"):
+                self.assertRegex(done.stderr.decode(), "bastion: [^\n]*" + DENIAL_CODE, account)
+        started = self.events_since(mark, event="session.started")
+        self.assertEqual(len(started) >= len(let_in), True)
+        for event in started:
+            self.assertEqual(event["rule"], "only-" + event["account"])
+        self.assertTrue(let_in)
+        self.assertLess(len(let_in), len(answers), "both policies were seen")
+
+    def reload_in_turn(self, policies):
+        """Each is in force before the next is written, so that all of them are seen."""
+        for number in range(self.RELOADS):
+            mark = len(self.events())
+            write(self.lab.gateway.policy, policies[number % 2])
+            self.lab.gateway.reload()
+            eventually(lambda: self.events_since(mark, event="policy.loaded"), "the new policy")
 
 
 class OperatorTest(LabCase):
