@@ -14,7 +14,7 @@
 enum {
     US_PER_S = 1000000,
     US_PER_MS = 1000,
-    CLOSING_US = 2000000, /* how long what waits may take to be written */
+    CLOSING_MS = 2000, /* how long what waits may take to be written */
     PUMP_BYTES = 65536,
     DISCONNECT_BY_APPLICATION = 11, /* RFC 4253 11.1 */
 };
@@ -333,14 +333,28 @@ static void tell_monitor(struct access *access, const char *reason)
     }
 }
 
+static void closing_passed(struct loop_op *op, int result)
+{
+    (void)result; /* a timer that was cancelled belongs to an access that is closed already */
+    OWNER_OF(op, struct access, late_op)->is_late = true;
+}
+
+/* A peer that takes nothing any more wakes nobody: only the time does. */
+static void begin_closing(struct access *access)
+{
+    access->state = ACCESS_CLOSING;
+    if (loop_timer(access->session->loop, &access->late_op, CLOSING_MS, closing_passed) != ERR_NONE) {
+        access->is_late = true;
+    }
+}
+
 void access_end(struct access *access, const char *sentence, const char *reason)
 {
     if (access->state >= ACCESS_CLOSING) {
         return;
     }
     bool is_unanswered = !access->is_channel_open;
-    access->state = ACCESS_CLOSING;
-    access->closing_us = clock_monotonic_us();
+    begin_closing(access);
     /* All that follows is said as far as somebody still listens. */
     if (access->gate != NULL) {
         err_ignore(gate_end(access->gate, access->is_channel_gone ? NULL : sentence));
@@ -378,6 +392,7 @@ static void close_all(struct access *access)
     }
     loop_cancel(session->loop, &access->target_in.op);
     loop_cancel(session->loop, &access->target_out.op);
+    loop_cancel(session->loop, &access->late_op);
     recorder_finish(&access->recorder);
     fd_close(&access->target_fd);
 }
@@ -385,7 +400,7 @@ static void close_all(struct access *access)
 static bool is_quiet(const struct access *access)
 {
     return !access->target_in.op.in_flight && !access->target_out.op.in_flight &&
-           !access->limit_op.in_flight && recorder_is_quiet(&access->recorder);
+           !access->limit_op.in_flight && !access->late_op.in_flight && recorder_is_quiet(&access->recorder);
 }
 
 static void free_access(struct access *access)
@@ -503,38 +518,33 @@ static void move_bytes(struct access *access)
     }
 }
 
-static bool is_drained(struct access *access, uint64_t now_us)
+static bool is_drained(struct access *access)
 {
     struct queue *client = client_queue(access);
-    bool is_late = now_us >= access->closing_us + CLOSING_US; /* it may have begun to close in this turn */
     bool has_recorded =
         access->recorder.fd < 0 || access->recorder.has_failed || queue_len(&access->recorder.records) == 0;
     bool has_told = client == NULL || access->is_channel_gone || access->session->is_client_gone ||
                     queue_len(client) == 0;
     bool has_left = target_queue(access) == NULL || sender_is_idle(&access->target_out, target_queue(access));
-    return is_late || (has_recorded && has_told && has_left);
+    return access->is_late || (has_recorded && has_told && has_left);
 }
 
-static void turn_one(struct access *access, uint64_t now_us)
+static void turn_one(struct access *access)
 {
     if (access->state < ACCESS_CLOSED) {
         move_bytes(access);
     }
-    if (access->state == ACCESS_CLOSING && is_drained(access, now_us)) {
+    if (access->state == ACCESS_CLOSING && is_drained(access)) {
         close_all(access);
     }
 }
 
 void access_turn(struct session *session)
 {
-    if (session->accesses == NULL) {
-        return;
-    }
-    uint64_t now_us = clock_monotonic_us();
     struct access **link = &session->accesses;
     while (*link != NULL) {
         struct access *access = *link;
-        turn_one(access, now_us);
+        turn_one(access);
         if (access->state == ACCESS_CLOSED && is_quiet(access)) {
             *link = access->next;
             free_access(access);

@@ -98,6 +98,7 @@ struct access {
     bool is_channel_gone; /* the client has closed it: its number may belong to another access */
     bool is_login_asked;  /* TARGET_LOGIN is under way */
     bool has_user_asked;  /* the engineer's client waits for the answer to its first request */
+    bool is_late;         /* it has been closing for long enough */
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
     char originator[SESSION_ORIGINATOR_BYTES]; /* what the client says of its side; proves nothing */
@@ -117,7 +118,8 @@ struct access {
     struct sender target_out;
     struct recorder_stream recorder;
     struct loop_op limit_op;
-    uint64_t opened_us, closing_us;
+    struct loop_op late_op; /* while it closes: when what waits is given up */
+    uint64_t opened_us;
     size_t unconsumed_bytes; /* of the outer channel's data, not yet given back as window */
     enum err failure;        /* set in a call of an engine, handled when the engine has returned */
     char end_reason[LIMIT_SENTENCE_BYTES];
