@@ -8,7 +8,8 @@ packages_of() {
         build) echo "build-essential cmake ninja-build pkg-config libssh-dev libssl-dev liburing-dev libyaml-dev" \
             "libpam0g-dev libseccomp-dev libzstd-dev libcmocka-dev zlib1g-dev libjansson-dev libvterm-dev" \
             "libqrencode-dev" ;;
-        demo) echo "openssh-client openssh-server iproute2 util-linux python3 libpam-oath age procps" ;;
+        demo) echo "openssh-client openssh-server iproute2 util-linux python3 libpam-oath age procps openssl" \
+            "postgresql postgresql-client mariadb-server mariadb-client" ;;
         test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git liboath-dev oathtool" \
             "openssl xxd zstd asciinema putty-tools dropbear-bin rsync curl" ;;
         clients) echo "putty-tools dropbear-bin python3-paramiko python3-asyncssh ansible-core" ;;
@@ -41,8 +42,20 @@ if [ ! -e "$guard" ]; then
     chmod 755 "$guard"
     trap 'rm -f "$log" "$guard"' EXIT
 fi
+# PostgreSQL's package makes a cluster of its own where nobody says otherwise.
+clusters=/etc/postgresql-common/createcluster.conf
+case $missing in *" postgresql"*)
+    if [ ! -e "$clusters" ]; then
+        mkdir -p "${clusters%/*}"
+        echo "create_main_cluster = false" >"$clusters"
+    fi ;;
+esac
 # shellcheck disable=SC2086 # a list of words
 if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
     cat "$log" >&2
     exit 1
 fi
+# Nor at the next start of the machine: the lab runs these servers itself.
+for service in postgresql mariadb; do
+    case $missing in *" $service"*) systemctl disable --quiet "$service" 2>/dev/null || true ;; esac
+done

@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 
-from . import processes
+from . import databases, processes
 from .gateway import PORT, Gateway, read, write
 from .network import Network, allocate
 from .node import Node
@@ -59,7 +59,7 @@ class Lab:
         self.bin_dir = os.path.realpath(bin_dir)
         self.settings = settings or {}
         self.people, self.machines = ["alice", *people], ["deploy-bot", *machines]
-        self.network = self.node = self.node_process = self.gateway = None
+        self.network = self.node = self.node_process = self.gateway = self.databases = None
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -78,10 +78,15 @@ class Lab:
             self.node = Node(self.path("node1"), self.network, self.path("keys", "user_ca.pub"),
                              self.settings.get("sshd_lines", ""))
             self.gateway = Gateway(self.folder, self.network, self.bin_dir, self.settings, self.people, self.machines)
+            self.databases = databases.Databases(self.folder, self.network, self.settings.get("databases", ()),
+                                                 os.path.join(os.path.dirname(self.bin_dir), "lab-databases"))
             os.makedirs(self.path("node1"), exist_ok=True)
             self.node.prepare()
-            self.gateway.prepare(self.node)
+            self.databases.prepare()
+            self.gateway.prepare(self.node, self.databases)
             self.node_process = self.node.start()
+            self._remember()
+            self.databases.start()
             self._remember()
             self._write_client_files()
             self.start_daemon()
@@ -108,6 +113,8 @@ class Lab:
         if self.node_process:
             Node.stop(self.node_process)
             self.node_process = None
+        if self.databases:
+            self.databases.stop()
         if self.network:
             self.network.destroy()
             self.network = None
@@ -128,6 +135,7 @@ class Lab:
     def _remember(self):
         write(self.path("lab.json"), json.dumps({
             "index": self.network.index, "bin_dir": self.bin_dir, "node": self.node_process,
+            "databases": self.databases.running if self.databases else {},
             "daemon": self.gateway.daemon if self.gateway else None}, indent=1) + "\n")
 
     @staticmethod
@@ -167,6 +175,10 @@ class Lab:
             "OATH_USERS": self.path("oath", "users"), "BASTIOND_LOG": gateway.log, "NODE1_LOG": self.node.log,
             "SSH_CONFIG": self.path("ssh_config"), "SSH_CONFIG_MACHINE": self.path("ssh_config.machine"),
         }
+        for name, one in self.databases.all.items():
+            prefix = name.replace("-", "_").upper()
+            values.update({f"{prefix}_HOST": name, f"{prefix}_ADDRESS": network.node_ip, f"{prefix}_PORT": one.port, f"{prefix}_USER": one.user,
+                           f"{prefix}_PASSWORD": databases.PASSWORD, f"{prefix}_DATABASE": one.database})
         write(self.path("env"), "".join(f"{key}={value}\n" for key, value in values.items()))
 
 
@@ -180,6 +192,8 @@ def down(folder):
     lab = Lab(folder, known["bin_dir"])
     lab.network = Network(known["index"])
     lab.node_process = known["node"]
+    lab.databases = databases.Databases(folder, lab.network, (), "")
+    lab.databases.running = known.get("databases", {})
     lab.gateway = Gateway(folder, lab.network, lab.bin_dir)
     lab.gateway.daemon = known["daemon"]
     return lab.down()

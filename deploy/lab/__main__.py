@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import Lab, LabError, down
+from . import Lab, LabError, databases, down
 
 
 def main():
@@ -14,7 +14,10 @@ def main():
     given = parser.parse_args()
     try:
         if given.action == "up":
-            Lab(given.folder, given.bin).up()
+            names = tuple(databases.KINDS) if databases.is_installed() else ()
+            if not names:
+                print("lab: without databases, PostgreSQL and MariaDB are not installed", file=sys.stderr)
+            Lab(given.folder, given.bin, {"databases": names}).up()
         else:
             for left in down(given.folder):
                 print(f"lab: process {left['pid']} did not end by itself and was killed", file=sys.stderr)

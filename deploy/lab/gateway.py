@@ -1,6 +1,7 @@
 """The bastion's own files in a lab, and its daemon."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -124,6 +125,7 @@ class Gateway:
         self.hosts = {"node1": network.node_ip}  # name: address, as the bastion resolves it
         for name, address in self.settings.get("hosts", {}).items():
             self.hosts[name] = address.format(**vars(network))
+        self.database_hosts = {}
         self.first_uid = FIRST_UID + network.index * UIDS_PER_LAB
         self.daemon = None
         self.config = self.path("config", "bastiond.yaml")
@@ -145,7 +147,7 @@ class Gateway:
         """The operator's command line."""
         return run(self.program("bastion"), *words, check=check, **options)
 
-    def prepare(self, node):
+    def prepare(self, node, databases):
         for name, mode in (("config", 0o755), ("config/keys", 0o755), ("keys", 0o700), ("state", 0o700), ("oath", 0o700),
                            ("evidence", 0o755)):
             os.makedirs(self.path(name), exist_ok=True)
@@ -154,6 +156,9 @@ class Gateway:
         os.makedirs(self.recordings, exist_ok=True)
         for path in (self.recordings, self.path("evidence")):
             os.chown(path, self.first_uid + 1, self.first_uid + 1)  # bastion-recorder
+        self.database_hosts = dict.fromkeys(databases.all, self.network.node_ip)
+        if databases.all:
+            shutil.copy(os.path.join(databases.ca_folder, "ca.pem"), self.path("config", "databases.pem"))
         write(self.config, self.config_text())
         write(self.path("pam.d", "bastion"), PAM.format(folder=self.folder))
         self._make_keys()
@@ -208,7 +213,7 @@ class Gateway:
 
     def write_names(self):
         """What the bastion's resolver knows. Written in place: the daemon's /etc/hosts is this very file."""
-        lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in self.hosts.items())]
+        lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in {**self.hosts, **self.database_hosts}.items())]
         write(self.path("names", "hosts"), "\n".join(lines) + "\n")
         # Nobody answers there, so a name that is not in the file is unknown at once.
         write(self.path("names", "resolv.conf"), f"nameserver {self.network.egress_ip}\noptions timeout:1 attempts:1\n")

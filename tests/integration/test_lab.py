@@ -106,3 +106,35 @@ class LabTest(LabCase):
         done = self.demo("down", os.path.join(self.base, "nothing"), check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("no lab", done.stderr)
+
+
+class DatabaseTest(LabCase):
+    settings = {"databases": ("orders-db", "shop-db")}
+
+    def from_the_bastion(self, *argv, password):
+        return subprocess.run(["ip", "netns", "exec", self.lab.network.bastion, *argv], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, timeout=60, env={**os.environ, "PGPASSWORD": password, "MYSQL_PWD": password})
+
+    def test_databases_are_reached_through_the_bastion_only(self):
+        for one in self.lab.databases.all.values():
+            with self.assertRaises(OSError):
+                socket.create_connection((self.lab.network.node_ip, one.port), timeout=10)
+
+    def test_orders_db_accepts_only_tls(self):
+        values = dict(line.split("=", 1) for line in read(self.lab.path("env")).splitlines())
+        where = (f"host={values['ORDERS_DB_HOST']} hostaddr={values['ORDERS_DB_ADDRESS']} user={values['ORDERS_DB_USER']} "
+                 f"dbname={values['ORDERS_DB_DATABASE']} sslrootcert={self.lab.path('databases', 'ca.pem')}")
+        argv = ("psql", "-X", "-A", "-t", "-c", "select count(*) from orders")
+        plain = self.from_the_bastion(*argv, f"{where} sslmode=disable", password=values["ORDERS_DB_PASSWORD"])
+        self.assertIn("no encryption", plain.stderr)
+        done = self.from_the_bastion(*argv, f"{where} sslmode=verify-full", password=values["ORDERS_DB_PASSWORD"])
+        self.assertEqual((done.returncode, done.stdout), (0, "3\n"), done.stderr)
+
+    def test_shop_db_requires_tls(self):
+        values = dict(line.split("=", 1) for line in read(self.lab.path("env")).splitlines())
+        argv = ("mariadb", "--no-defaults", f"--host={values['SHOP_DB_ADDRESS']}", f"--user={values['SHOP_DB_USER']}", "--batch",
+                "--skip-column-names", "-e", "select count(*) from items", values["SHOP_DB_DATABASE"])
+        plain = self.from_the_bastion(*argv, "--skip-ssl", password=values["SHOP_DB_PASSWORD"])
+        self.assertIn("insecure transport", plain.stderr)
+        done = self.from_the_bastion(*argv, "--ssl", password=values["SHOP_DB_PASSWORD"])
+        self.assertEqual((done.returncode, done.stdout), (0, "3\n"), done.stderr)
