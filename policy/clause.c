@@ -14,6 +14,12 @@ static const struct {
     {"agent", CAN_AGENT},
     {"x11", CAN_X11},
     {"connect", CAN_CONNECT},
+    {"db", CAN_DB_ANY},
+    {"copy", CAN_DB_COPY},
+    {"function_call", CAN_DB_FUNCTION_CALL},
+    {"replication", CAN_DB_REPLICATION},
+    {"local_infile", CAN_DB_LOCAL_INFILE},
+    {"opaque", CAN_DB_OPAQUE},
     {"all", CAN_ALL},
 };
 
@@ -30,6 +36,12 @@ static const struct {
     [POLICY_REMOTE_FORWARD] = {"remote-forward", CAN_REMOTE_FORWARD},
     [POLICY_AGENT] = {"agent", CAN_AGENT},
     [POLICY_X11] = {"x11", CAN_X11},
+    /* Whatever a database can do may be in bytes that pass unread. */
+    [POLICY_DB] = {"db", CAN_DB | CAN_DB_OPAQUE},
+    [POLICY_DB_COPY] = {"copy", CAN_DB_COPY | CAN_DB_OPAQUE},
+    [POLICY_DB_FUNCTION_CALL] = {"function-call", CAN_DB_FUNCTION_CALL | CAN_DB_OPAQUE},
+    [POLICY_DB_REPLICATION] = {"replication", CAN_DB_REPLICATION | CAN_DB_OPAQUE},
+    [POLICY_DB_LOCAL_INFILE] = {"local-infile", CAN_DB_LOCAL_INFILE | CAN_DB_OPAQUE},
 };
 
 const char *policy_action_text(enum policy_action action)
@@ -62,7 +74,34 @@ unsigned can_bits(const struct can *can)
     bits |= can->agent ? CAN_AGENT : 0U;
     bits |= can->x11 ? CAN_X11 : 0U;
     bits |= can->connect ? CAN_CONNECT : 0U;
+    bits |= can->db_opaque ? CAN_DB_OPAQUE : 0U;
+    if (cursor_len(&can->db_users) > 0) {
+        bits |= CAN_DB;
+        bits |= (can->db_rights & GRANT_DB_COPY) != 0 ? CAN_DB_COPY : 0U;
+        bits |= (can->db_rights & GRANT_DB_FUNCTION_CALL) != 0 ? CAN_DB_FUNCTION_CALL : 0U;
+        bits |= (can->db_rights & GRANT_DB_REPLICATION) != 0 ? CAN_DB_REPLICATION : 0U;
+        bits |= (can->db_rights & GRANT_DB_LOCAL_INFILE) != 0 ? CAN_DB_LOCAL_INFILE : 0U;
+    }
     return bits;
+}
+
+unsigned can_bits_of_target(const struct target *target)
+{
+    bool is_opaque = target->database.client_tls == POLICY_CLIENT_TLS_OPAQUE;
+    switch (target->kind) {
+    case POLICY_TARGET_SSH:
+        return CAN_SSH;
+    case POLICY_TARGET_TCP:
+    case POLICY_TARGET_INTERNAL:
+        return CAN_CONNECT;
+    case POLICY_TARGET_POSTGRES:
+        return is_opaque ? (unsigned)CAN_DB_OPAQUE
+                         : (unsigned)CAN_DB | CAN_DB_COPY | CAN_DB_FUNCTION_CALL | CAN_DB_REPLICATION;
+    case POLICY_TARGET_MYSQL:
+        return is_opaque ? (unsigned)CAN_DB_OPAQUE
+                         : (unsigned)CAN_DB | CAN_DB_REPLICATION | CAN_DB_LOCAL_INFILE;
+    }
+    return 0;
 }
 
 const char *duration_text(uint64_t seconds, char text[static DURATION_BYTES])
@@ -113,7 +152,10 @@ static bool lists(const struct cursor *texts, size_t count, struct cursor text)
 
 bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account)
 {
-    if (target->kind == POLICY_TARGET_TCP) {
+    if (target_is_database(target)) {
+        return true;
+    }
+    if (target->kind != POLICY_TARGET_SSH) {
         return cursor_len(&account) == 0;
     }
     if (cursor_len(&account) > 0) {
@@ -143,12 +185,25 @@ bool rule_allows_factor(const struct rule *rule, const struct policy_factor *fac
     return rule->mfa_age_s == 0 || (factor != NULL && factor->has && factor->age_s <= rule->mfa_age_s);
 }
 
-bool rule_allows_action(const struct rule *rule, unsigned denied, enum policy_action action,
-                        struct cursor command)
+bool rule_names_database(const struct rule *rule, const struct policy_request *request)
 {
+    struct cursor user = cursor_of_text(request->account);
+    bool has_user = cursor_len(&user) == 0 || grant_lists_name(rule->can.db_users, user);
+    return has_user && (cursor_len(&request->database) == 0 ||
+                        grant_lists_name(rule->can.db_databases, request->database));
+}
+
+bool rule_allows_action(const struct rule *rule, const struct target *target, unsigned denied,
+                        const struct policy_request *request)
+{
+    enum policy_action action = request->action;
+    struct cursor command = request->command;
     unsigned bits = can_bits(&rule->can) & ~denied & can_bits_of(action);
     if (bits == 0) {
         return false;
+    }
+    if (target_is_database(target)) {
+        return bits == CAN_DB_OPAQUE || rule_names_database(rule, request);
     }
     if (action == POLICY_SFTP_READ || action == POLICY_SFTP_WRITE) {
         enum grant_sftp level = action == POLICY_SFTP_WRITE ? GRANT_SFTP_WRITE : GRANT_SFTP_READ;

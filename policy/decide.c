@@ -107,7 +107,7 @@ static enum policy_clause first_failing(const struct question *question, const s
     if (!rule_allows_account(rule, question->target, question->account)) {
         return POLICY_CLAUSE_AS;
     }
-    if (!rule_allows_action(rule, question->denied, question->request->action, question->request->command)) {
+    if (!rule_allows_action(rule, question->target, question->denied, question->request)) {
         return POLICY_CLAUSE_CAN;
     }
     if (!rule_allows_from(rule, &question->from)) {
@@ -143,10 +143,39 @@ static void add_forward(struct policy_grant *grant, enum place_use use, const st
     (void)err;
 }
 
-/* What rules allow adds up; of limits the strictest counts, of recording the most. */
-static void add_to_grant(struct policy_grant *grant, const struct policy *policy, const struct rule *rule,
+/* What a rule gives in a database: as an entry of the list for every user that it names, and in the flags
+ * when it names the user and the database that were asked for. */
+static void add_database(struct policy_grant *grant, const struct question *question, const struct rule *rule,
                          unsigned bits)
 {
+    enum record_params own = rule->record.params;
+    enum record_params params = own == RECORD_PARAMS_DEFAULT ? question->policy->record.params : own;
+    const struct grant_database added = {
+        .rights = ((bits & CAN_DB_COPY) != 0 ? GRANT_DB_COPY : 0U) |
+                  ((bits & CAN_DB_FUNCTION_CALL) != 0 ? GRANT_DB_FUNCTION_CALL : 0U) |
+                  ((bits & CAN_DB_REPLICATION) != 0 ? GRANT_DB_REPLICATION : 0U) |
+                  ((bits & CAN_DB_LOCAL_INFILE) != 0 ? GRANT_DB_LOCAL_INFILE : 0U),
+        .params = (enum grant_params)(params - RECORD_PARAMS_NONE),
+        .users = rule->can.db_users,
+        .databases = rule->can.db_databases,
+    };
+    /* What does not fit is not allowed; loading has warned. */
+    bool is_added = grant_add_database(grant, &added) == ERR_NONE;
+    if (!is_added || !rule_names_database(rule, question->request)) {
+        return;
+    }
+    grant->db_copy = grant->db_copy || (bits & CAN_DB_COPY) != 0;
+    grant->db_function_call = grant->db_function_call || (bits & CAN_DB_FUNCTION_CALL) != 0;
+    grant->db_replication = grant->db_replication || (bits & CAN_DB_REPLICATION) != 0;
+    grant->db_local_infile = grant->db_local_infile || (bits & CAN_DB_LOCAL_INFILE) != 0;
+    grant->db_params = added.params > grant->db_params ? added.params : grant->db_params;
+}
+
+/* What rules allow adds up; of limits the strictest counts, of recording the most. */
+static void add_to_grant(struct policy_grant *grant, const struct question *question, const struct rule *rule,
+                         unsigned bits)
+{
+    const struct policy *policy = question->policy;
     grant->shell = grant->shell || (bits & CAN_SHELL) != 0;
     grant->agent = grant->agent || (bits & CAN_AGENT) != 0;
     grant->x11 = grant->x11 || (bits & CAN_X11) != 0;
@@ -170,6 +199,10 @@ static void add_to_grant(struct policy_grant *grant, const struct policy *policy
         enum err err = grant_add_patterns(grant, rule->can.patterns);
         (void)err;
     }
+    if ((bits & CAN_DB) != 0) {
+        add_database(grant, question, rule, bits);
+    }
+    grant->db_opaque = grant->db_opaque || (bits & CAN_DB_OPAQUE) != 0;
     const struct record_rules *own = &rule->record;
     uint64_t cap = own->exec_cap_bytes == UINT64_MAX ? policy->record.exec_cap_bytes : own->exec_cap_bytes;
     grant->exec_record_cap_bytes = cap > grant->exec_record_cap_bytes ? cap : grant->exec_record_cap_bytes;
@@ -182,7 +215,9 @@ static void add_to_grant(struct policy_grant *grant, const struct policy *policy
     grant->session_limit_s = stricter(session_s, grant->session_limit_s);
     grant->idle_limit_s = stricter(idle_s, grant->idle_limit_s);
     grant->channels = policy->limits.channels;
-    add_rule_name(grant, rule->id);
+    if ((bits & CAN_DB) == 0 || rule_names_database(rule, question->request)) {
+        add_rule_name(grant, rule->id);
+    }
 }
 
 static unsigned grant_bits(const struct policy_grant *grant)
@@ -195,6 +230,9 @@ static unsigned grant_bits(const struct policy_grant *grant)
                       .remote_forward = grant->remote_forward,
                       .exec = grant->exec,
                       .sftp = grant->sftp,
+                      .db_opaque = grant->db_opaque,
+                      .db_users = cursor_of(grant->databases, grant->databases_len_bytes),
+                      .db_rights = GRANT_DB_RIGHTS,
                       .paths = cursor_of(grant->paths, grant->paths_len_bytes)};
     return can_bits(&can);
 }
@@ -210,7 +248,8 @@ static bool adds_to_grant(const struct policy_grant *grant, const struct rule *r
                                    (cursor_len(&rule->can.paths) > 0 && grant->sftp != GRANT_SFTP_WRITE));
     bool has_more_places = ((bits & CAN_FORWARD) != 0 && grant->forward != GRANT_FORWARD_ANY) ||
                            ((bits & CAN_REMOTE_FORWARD) != 0 && grant->remote_forward != GRANT_FORWARD_ANY);
-    return has_new_bits || has_more_exec || has_more_sftp || has_more_places;
+    bool has_more_databases = (bits & CAN_DB) != 0;
+    return has_new_bits || has_more_databases || has_more_exec || has_more_sftp || has_more_places;
 }
 
 /* @return whether some rule allows what was asked; fills the grant with all that the rules give. */
@@ -235,7 +274,7 @@ static bool collect_rules(const struct question *question, struct policy_decisio
                      rule_allows_from(rule, &question->from) &&
                      rule_allows_factor(rule, question->request->factor);
         if (gives) {
-            add_to_grant(&ret->grant, question->policy, rule, bits);
+            add_to_grant(&ret->grant, question, rule, bits);
         }
     }
     return is_allowed;
@@ -270,6 +309,13 @@ static const struct never *find_never(const struct question *question, unsigned 
     return NULL;
 }
 
+static bool names_user(const struct rule *rule, const struct policy_request *request)
+{
+    struct policy_request user = *request;
+    user.database = (struct cursor){NULL, NULL};
+    return rule_names_database(rule, &user);
+}
+
 static void deny_by_can(const struct question *question, const struct rule *rule, struct policy_decision *ret)
 {
     const struct policy_request *request = question->request;
@@ -285,6 +331,9 @@ static void deny_by_can(const struct question *question, const struct rule *rule
     const char *reason = NULL;
     if (request->action == POLICY_EXEC && rule->can.exec == GRANT_EXEC_LISTED) {
         reason = grant_check_listed(rule->can.patterns, request->command);
+    } else if (target_is_database(question->target) && (given & can_bits_of_target(question->target)) != 0) {
+        reason = names_user(rule, request) ? "this database is not in its list"
+                                           : "this database user is not in its list";
     } else if (given != 0 && request->action != POLICY_SFTP_WRITE && cursor_len(&request->command) > 0) {
         reason = "the place is not in its list";
     }
@@ -359,7 +408,7 @@ void policy_decide(const struct policy *policy, const struct policy_request *req
                                 .target = &policy->targets[target],
                                 .target_number = target,
                                 .account = cursor_of_text(request->account)};
-    question.denied = ~can_bits_of_kind(question.target->kind);
+    question.denied = ~can_bits_of_target(question.target);
     if (network_address(cursor_of_text(request->from), &question.from) != ERR_NONE) {
         question.from = (struct network){0};
     }
@@ -396,6 +445,8 @@ enum err policy_target(const struct policy *policy, const char *host, uint16_t p
         .known_hosts = target->known_hosts,
         .host_cas = target->host_cas,
         .host_ca_count = target->host_ca_count,
+        .database = target->database,
+        .service = target->service,
     };
     return ERR_NONE;
 }

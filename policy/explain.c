@@ -101,7 +101,7 @@ static enum policy_clause first_failing(const struct case_file *file, const stru
     if (!rule_allows_account(rule, file->target, cursor_of_text(request->account))) {
         return POLICY_CLAUSE_AS;
     }
-    if (!rule_allows_action(rule, file->denied, request->action, request->command)) {
+    if (!rule_allows_action(rule, file->target, file->denied, request)) {
         return POLICY_CLAUSE_CAN;
     }
     if (!rule_allows_from(rule, &file->from)) {
@@ -124,11 +124,13 @@ static void say_can(const struct case_file *file, const struct rule *rule, struc
 {
     const char *action = policy_action_text(file->request->action);
     unsigned asked = can_bits(&rule->can) & can_bits_of(file->request->action);
-    asked &= file->target == NULL ? CAN_ALL : can_bits_of_kind(file->target->kind);
+    asked &= file->target == NULL ? CAN_ALL : can_bits_of_target(file->target);
     if (asked == 0) {
         say(finding, "it does not allow %s", action);
     } else if ((asked & ~file->denied) == 0) {
         say(finding, "it allows %s, but \"never\" takes it away", action);
+    } else if (target_is_database(file->target)) {
+        say(finding, "it does not name this database user and this database together");
     } else if (file->request->action == POLICY_EXEC) {
         say(finding, "it does not allow this command: %s",
             grant_check_listed(rule->can.patterns, file->request->command));
@@ -273,6 +275,7 @@ void policy_explain(const struct policy *policy, const struct policy_request *re
     if (file.target != NULL) {
         (void)snprintf(ret->target, sizeof ret->target, "%s", file.target->name);
         ret->target_line = file.target->line;
+        file.denied = ~can_bits_of_target(file.target);
     }
     if (is_known_person(&file)) {
         explain_nevers(&file, each, context);

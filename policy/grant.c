@@ -7,7 +7,8 @@ bool grant_is_empty(const struct policy_grant *grant)
 {
     return !grant->shell && grant->exec == GRANT_EXEC_NONE && !grant_has_sftp(grant) && !grant->agent &&
            !grant->x11 && !grant->connect && grant->forward == GRANT_FORWARD_NONE &&
-           grant->remote_forward == GRANT_FORWARD_NONE;
+           grant->remote_forward == GRANT_FORWARD_NONE && grant->databases_len_bytes == 0 &&
+           !grant->db_opaque;
 }
 
 bool grant_has_sftp(const struct policy_grant *grant)
@@ -26,6 +27,12 @@ void grant_write(struct writer *out, const struct policy_grant *grant)
     writer_bool(out, grant->connect);
     writer_u8(out, (uint8_t)grant->forward);
     writer_u8(out, (uint8_t)grant->remote_forward);
+    writer_bool(out, grant->db_copy);
+    writer_bool(out, grant->db_function_call);
+    writer_bool(out, grant->db_replication);
+    writer_bool(out, grant->db_local_infile);
+    writer_bool(out, grant->db_opaque);
+    writer_u8(out, (uint8_t)grant->db_params);
     writer_bool(out, grant->record_input);
     writer_u64be(out, grant->exec_record_cap_bytes);
     writer_u32be(out, grant->session_limit_s);
@@ -35,6 +42,7 @@ void grant_write(struct writer *out, const struct policy_grant *grant)
     writer_string(out, cursor_of(grant->patterns, grant->patterns_len_bytes));
     writer_string(out, cursor_of(grant->places, grant->places_len_bytes));
     writer_string(out, cursor_of(grant->paths, grant->paths_len_bytes));
+    writer_string(out, cursor_of(grant->databases, grant->databases_len_bytes));
 }
 
 /* A flag of our own protocol is 0 or 1; anything else is damage. */
@@ -154,6 +162,37 @@ static MUST_CHECK enum err read_paths(struct cursor *in, struct policy_grant *gr
     return ERR_NONE;
 }
 
+static MUST_CHECK enum err read_databases(struct cursor *in, struct policy_grant *grant)
+{
+    struct cursor block;
+    TRY(cursor_string(in, GRANT_DATABASES_BYTES, &block));
+    size_t len = cursor_len(&block);
+    if (len > 0) {
+        memcpy(grant->databases, block.at, len);
+    }
+    grant->databases_len_bytes = (uint16_t)len;
+    while (cursor_len(&block) > 0) {
+        struct grant_database database;
+        if (grant_read_database(&block, &database) != ERR_NONE) {
+            return ERR_MALFORMED; /* as for patterns: the block is whole */
+        }
+    }
+    return ERR_NONE;
+}
+
+static MUST_CHECK enum err read_database_flags(struct cursor *in, struct policy_grant *grant)
+{
+    uint8_t params = 0;
+    TRY(read_flag(in, &grant->db_copy));
+    TRY(read_flag(in, &grant->db_function_call));
+    TRY(read_flag(in, &grant->db_replication));
+    TRY(read_flag(in, &grant->db_local_infile));
+    TRY(read_flag(in, &grant->db_opaque));
+    TRY(read_choice(in, GRANT_PARAMS_FULL, &params));
+    grant->db_params = (enum grant_params)params;
+    return ERR_NONE;
+}
+
 static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *grant)
 {
     uint8_t exec = 0;
@@ -173,6 +212,7 @@ static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *g
     TRY(read_choice(in, GRANT_FORWARD_ANY, &remote_forward));
     grant->forward = (enum grant_forward)forward;
     grant->remote_forward = (enum grant_forward)remote_forward;
+    TRY(read_database_flags(in, grant));
     TRY(read_flag(in, &grant->record_input));
     TRY(cursor_u64be(in, &grant->exec_record_cap_bytes));
     TRY(cursor_u32be(in, &grant->session_limit_s));
@@ -181,7 +221,8 @@ static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *g
     TRY(cursor_text(in, grant->rule, sizeof grant->rule));
     TRY(read_patterns(in, grant));
     TRY(read_places(in, grant));
-    return read_paths(in, grant);
+    TRY(read_paths(in, grant));
+    return read_databases(in, grant);
 }
 
 enum err grant_read(struct cursor *in, struct policy_grant *ret)

@@ -78,6 +78,32 @@ static bool any_path(const struct policy_grant *wide, struct cursor entry)
     return wide->sftp >= (enum grant_sftp)entry.at[0];
 }
 
+static enum err next_database(struct cursor *list)
+{
+    struct grant_database database;
+    return grant_read_database(list, &database);
+}
+
+/* The same names may come from several entries, and what is recorded of parameters does not count. */
+static bool same_database(const struct policy_grant *wide, struct cursor entry)
+{
+    struct grant_database asked;
+    struct grant_database given;
+    unsigned rights = 0;
+    bool is_named = false;
+    struct cursor list = cursor_of(wide->databases, wide->databases_len_bytes);
+    if (grant_read_database(&entry, &asked) != ERR_NONE) {
+        return false;
+    }
+    while (cursor_len(&list) > 0 && grant_read_database(&list, &given) == ERR_NONE) {
+        if (cursor_equal(given.users, asked.users) && cursor_equal(given.databases, asked.databases)) {
+            is_named = true;
+            rights |= given.rights;
+        }
+    }
+    return is_named && (asked.rights & ~rights) == 0;
+}
+
 static bool lists_cover(const struct policy_grant *wide, const struct policy_grant *narrow)
 {
     return all_hold(wide, cursor_of(wide->patterns, wide->patterns_len_bytes),
@@ -85,7 +111,9 @@ static bool lists_cover(const struct policy_grant *wide, const struct policy_gra
            all_hold(wide, cursor_of(wide->places, wide->places_len_bytes),
                     cursor_of(narrow->places, narrow->places_len_bytes), next_kind_and_text, any_place) &&
            all_hold(wide, cursor_of(wide->paths, wide->paths_len_bytes),
-                    cursor_of(narrow->paths, narrow->paths_len_bytes), next_kind_and_text, any_path);
+                    cursor_of(narrow->paths, narrow->paths_len_bytes), next_kind_and_text, any_path) &&
+           all_hold(wide, cursor_of(wide->databases, wide->databases_len_bytes),
+                    cursor_of(narrow->databases, narrow->databases_len_bytes), next_database, same_database);
 }
 
 const char *grant_check_covers(const struct policy_grant *wide, const struct policy_grant *narrow)
@@ -102,7 +130,8 @@ const char *grant_check_covers(const struct policy_grant *wide, const struct pol
         {wide->connect || !narrow->connect, "a connection"},
         {wide->forward >= narrow->forward, "forwards"},
         {wide->remote_forward >= narrow->remote_forward, "remote forwards"},
-        {lists_cover(wide, narrow), "one of the listed commands, places or paths"},
+        {wide->db_opaque || !narrow->db_opaque, "a database"},
+        {lists_cover(wide, narrow), "one of the listed commands, places, paths or databases"},
     };
     for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++) {
         if (!rights[i].is_covered) {

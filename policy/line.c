@@ -52,7 +52,32 @@ static const char *read_host(struct cursor word, struct policy_line *line)
     }
     copy_text(host, line->host);
     line->port = (uint16_t)number;
+    line->has_port = has_port;
     return NULL;
+}
+
+static bool is_database(enum policy_action action)
+{
+    return action >= POLICY_DB && action <= POLICY_DB_LOCAL_INFILE;
+}
+
+/* "host/database": the database goes, the host stays. */
+static const char *take_database(struct cursor *word, struct policy_line *line)
+{
+    const uint8_t *slash = memchr(word->at, '/', cursor_len(word));
+    line->database = (struct cursor){word->end, word->end};
+    if (slash == NULL) {
+        return NULL;
+    }
+    line->database = (struct cursor){slash + 1, word->end};
+    word->end = slash;
+    bool is_good = slash != word->at && grant_check_database_name(line->database) == NULL;
+    return is_good ? NULL : "behind the host only \"/DATABASE\" can follow";
+}
+
+static bool is_account(struct cursor account, enum policy_action action)
+{
+    return is_database(action) ? grant_check_database_name(account) == NULL : text_is_account(account);
 }
 
 /* "as ACCOUNT", or nothing. */
@@ -64,7 +89,7 @@ static const char *read_account(struct cursor rest, struct policy_line *line)
     if (!cursor_word(&rest, &as)) {
         return NULL;
     }
-    if (!cursor_equal_text(as, "as") || !cursor_word(&rest, &account) || !text_is_account(account)) {
+    if (!cursor_equal_text(as, "as") || !cursor_word(&rest, &account) || !is_account(account, line->action)) {
         return "behind the host only \"as ACCOUNT\" can follow";
     }
     if (cursor_word(&rest, &more)) {
@@ -94,13 +119,13 @@ static const char *read_line(struct cursor text, struct policy_line *line)
     struct cursor host;
     if (!cursor_word(&text, &action) || !read_action(action, &line->action)) {
         return "the first word must be connect, shell, exec, sftp-read, sftp-write, forward, remote-forward, "
-               "agent or "
-               "x11";
+               "agent, x11, db, copy, function-call, replication or local-infile";
     }
     if (!cursor_word(&text, &host)) {
         return "the second word must be a host";
     }
-    const char *problem = read_host(host, line);
+    const char *problem = is_database(line->action) ? take_database(&host, line) : NULL;
+    problem = problem == NULL ? read_host(host, line) : problem;
     problem = problem == NULL ? read_account(text, line) : problem;
     bool may_have_place = line->action == POLICY_FORWARD || line->action == POLICY_REMOTE_FORWARD;
     bool may_have_path = (line->action == POLICY_SFTP_READ || line->action == POLICY_SFTP_WRITE) &&

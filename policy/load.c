@@ -94,6 +94,9 @@ void load_defaults(struct loader *loader, const struct yaml_node *section)
         (void)yaml_map_read(loader->report, section, "\"defaults\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
                             loader, policy);
     }
+    if (policy->record.params == RECORD_PARAMS_DEFAULT) {
+        policy->record.params = RECORD_PARAMS_FULL;
+    }
 }
 
 /* The longest age of a factor that any rule for a person accepts: as long as a lease may be of use. */

@@ -4,33 +4,22 @@
 
 #include "host_pattern.h"
 
-enum {
-    HOSTS_MAX = 10000,
-    LABELS_MAX = 32,
-    DEFAULT_SSH_PORT = 22,
-    PORT_MAX = 65535,
-    LABEL_BYTES = 2 * POLICY_ID_BYTES
+enum { HOSTS_MAX = 10000, LABELS_MAX = 32, PORT_MAX = 65535, LABEL_BYTES = 2 * POLICY_ID_BYTES };
+
+/* One kind of target: its word, the keys that it has, and its port when none is given (0: one must be). */
+struct kind_row {
+    const char *word, *what;
+    const struct yaml_field *fields;
+    size_t field_count;
+    enum policy_target_kind kind;
+    uint16_t port;
 };
 
-static void read_kind(void *context, const struct yaml_node *value, void *into)
+static void ignore_kind(void *context, const struct yaml_node *value, void *into)
 {
-    struct loader *loader = context;
-    static const char *const LATER[] = {"postgres", "mysql", "internal"};
-    if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "tcp")) {
-        *(enum policy_target_kind *)into = POLICY_TARGET_TCP;
-        return;
-    }
-    if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "ssh")) {
-        *(enum policy_target_kind *)into = POLICY_TARGET_SSH;
-        return;
-    }
-    for (size_t i = 0; value->kind == YAML_TEXT && i < sizeof LATER / sizeof LATER[0]; i++) {
-        if (cursor_equal_text(value->text, LATER[i])) {
-            LOADER_ERROR(loader, value, "targets of kind %s are not supported by this version", LATER[i]);
-            return;
-        }
-    }
-    LOADER_ERROR(loader, value, "\"kind\" must be ssh or tcp");
+    (void)context; /* it chose the table */
+    (void)value;
+    (void)into;
 }
 
 static void read_hosts(void *context, const struct yaml_node *value, void *into)
@@ -80,9 +69,11 @@ static void read_login_as(void *context, const struct yaml_node *value, void *in
     loader_accounts(context, value, &target->accounts, &target->account_count);
 }
 
-/* Operators' files lie beside the policy: a name can be judged by anybody who reads it. */
-static const char *file_beside(struct loader *loader, const struct yaml_node *value, const char *key)
+const char *loader_file_beside(struct loader *loader, const struct yaml_node *value, const char *key)
 {
+    if (!yaml_expect_text(loader->report, value, key)) {
+        return NULL;
+    }
     bool is_name = strchr(NODE_TEXT(value), '/') == NULL && value->text.at[0] != '.' &&
                    cursor_len(&value->text) <= LIMIT_HOST_BYTES;
     if (!is_name) {
@@ -98,9 +89,7 @@ static void read_known_hosts(void *context, const struct yaml_node *value, void 
 {
     struct loader *loader = context;
     struct target *target = into;
-    if (yaml_expect_text(loader->report, value, "known_hosts")) {
-        target->known_hosts = file_beside(loader, value, "known_hosts");
-    }
+    target->known_hosts = loader_file_beside(loader, value, "known_hosts");
 }
 
 static void read_host_cas(void *context, const struct yaml_node *value, void *into)
@@ -113,7 +102,7 @@ static void read_host_cas(void *context, const struct yaml_node *value, void *in
     target->host_cas = loader_alloc(loader, value->count, sizeof *target->host_cas);
     for (const struct yaml_node *item = value->first; item != NULL && !loader->is_out_of_memory;
          item = item->next) {
-        const char *name = file_beside(loader, item, "ca");
+        const char *name = loader_file_beside(loader, item, "ca");
         if (name != NULL) {
             target->host_cas[target->host_ca_count++] = name;
         }
@@ -174,57 +163,141 @@ static void read_labels(void *context, const struct yaml_node *value, void *into
     }
 }
 
+static void read_service(void *context, const struct yaml_node *value, void *into)
+{
+    static const char *const WORDS[] = {"audit", NULL};
+    struct loader *loader = context;
+    unsigned number = 0;
+    if (loader_choice(loader, value, WORDS, &number)) {
+        *(const char **)into = WORDS[number];
+    }
+}
+
+#define KIND_FIELD                                                                                           \
+    {                                                                                                        \
+        .name = "kind", .is_required = true, .read = ignore_kind                                             \
+    }
+#define PORT_FIELD(must)                                                                                     \
+    {                                                                                                        \
+        .name = "port", .type = YAML_FIELD_U16, .is_required = (must),                                       \
+        .offset = offsetof(struct target, port), .min = 1, .max = PORT_MAX                                   \
+    }
+
+static const struct yaml_field SSH_FIELDS[] = {
+    KIND_FIELD,
+    {.name = "hosts", .is_required = true, .read = read_hosts},
+    {.name = "addresses", .is_required = true, .read = read_addresses},
+    PORT_FIELD(false),
+    {.name = "login_as", .is_required = true, .read = read_login_as},
+    {.name = "host_keys", .is_required = true, .read = read_host_keys},
+    {.name = "labels", .read = read_labels},
+};
+/* A byte stream: nobody logs in, so there are no accounts and no keys of hosts. */
+static const struct yaml_field TCP_FIELDS[] = {
+    KIND_FIELD,
+    {.name = "hosts", .is_required = true, .read = read_hosts},
+    {.name = "addresses", .read = read_addresses},
+    PORT_FIELD(true),
+    {.name = "labels", .read = read_labels},
+};
+static const struct yaml_field DATABASE_FIELDS[] = {
+    KIND_FIELD,
+    {.name = "hosts", .is_required = true, .read = read_hosts},
+    {.name = "addresses", .read = read_addresses},
+    PORT_FIELD(false),
+    {.name = "upstream_tls", .offset = offsetof(struct target, database), .read = loader_upstream_tls},
+    {.name = "client_tls", .offset = offsetof(struct target, database.client_tls), .read = loader_client_tls},
+    {.name = "login", .offset = offsetof(struct target, database.login), .read = loader_login},
+    {.name = "region", .offset = offsetof(struct target, database.region), .read = loader_region},
+    {.name = "labels", .read = read_labels},
+};
+static const struct yaml_field INTERNAL_FIELDS[] = {
+    KIND_FIELD,
+    {.name = "service",
+     .is_required = true,
+     .offset = offsetof(struct target, service),
+     .read = read_service},
+    {.name = "hosts", .read = read_hosts},
+    PORT_FIELD(false),
+    {.name = "labels", .read = read_labels},
+};
+
+#define FIELDS_OF(table) (table), sizeof(table) / sizeof *(table)
+static const struct kind_row KINDS[] = {
+    {"ssh", "a target", FIELDS_OF(SSH_FIELDS), POLICY_TARGET_SSH, 22},
+    {"tcp", "a target of kind tcp", FIELDS_OF(TCP_FIELDS), POLICY_TARGET_TCP, 0},
+    {"postgres", "a target of kind postgres", FIELDS_OF(DATABASE_FIELDS), POLICY_TARGET_POSTGRES, 5432},
+    {"mysql", "a target of kind mysql", FIELDS_OF(DATABASE_FIELDS), POLICY_TARGET_MYSQL, 3306},
+    {"internal", "a target of kind internal", FIELDS_OF(INTERNAL_FIELDS), POLICY_TARGET_INTERNAL, 443},
+};
+
+/* A target without `kind` is read as one of kind ssh: then the missing key is told with the others. */
+static const struct kind_row *find_kind(struct loader *loader, const struct yaml_node *target)
+{
+    const struct yaml_node *kind = target->kind == YAML_MAP ? yaml_map_find(target, "kind") : NULL;
+    if (kind == NULL) {
+        return &KINDS[0];
+    }
+    for (size_t i = 0; kind->kind == YAML_TEXT && i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        if (cursor_equal_text(kind->text, KINDS[i].word)) {
+            return &KINDS[i];
+        }
+    }
+    LOADER_ERROR(loader, kind, "\"kind\" must be ssh, postgres, mysql, tcp or internal");
+    return NULL;
+}
+
+/* Where the file names no addresses, any private one will do (RFC 1918); never a forbidden one. */
+static void use_private_networks(struct loader *loader, const struct yaml_node *node, struct target *target)
+{
+    static const struct network PRIVATE[] = {
+        {.family = 4, .prefix_bits = 8, .bytes = {10}},
+        {.family = 4, .prefix_bits = 12, .bytes = {172, 16}},
+        {.family = 4, .prefix_bits = 16, .bytes = {192, 168}},
+    };
+    struct network *copy = loader_alloc(loader, sizeof PRIVATE / sizeof PRIVATE[0], sizeof *copy);
+    if (copy != NULL) {
+        memcpy(copy, PRIVATE, sizeof PRIVATE);
+        target->networks = copy;
+        target->network_count = sizeof PRIVATE / sizeof PRIVATE[0];
+    }
+    yaml_report_warning(loader->report, node->key->line, node->key->column,
+                        "target \"%s\" has no \"addresses\": any private IPv4 address will do", target->name);
+}
+
+/* A service of the bastion is asked for by the name of its target. */
+static void use_own_name(struct loader *loader, struct target *target)
+{
+    target->hosts = loader_alloc(loader, 1, sizeof *target->hosts);
+    if (target->hosts != NULL) {
+        target->hosts[0] = cursor_of_text(target->name);
+        target->host_count = 1;
+    }
+}
+
 static void read_target(struct loader *loader, const struct yaml_node *value, struct target *target)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "kind", .is_required = true, .offset = offsetof(struct target, kind), .read = read_kind},
-        {.name = "hosts", .is_required = true, .read = read_hosts},
-        {.name = "addresses", .is_required = true, .read = read_addresses},
-        {.name = "port",
-         .type = YAML_FIELD_U16,
-         .offset = offsetof(struct target, port),
-         .min = 1,
-         .max = PORT_MAX},
-        {.name = "login_as", .is_required = true, .read = read_login_as},
-        {.name = "host_keys", .is_required = true, .read = read_host_keys},
-        {.name = "labels", .read = read_labels},
-        {.name = "upstream_tls", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "client_tls", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "login", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "service", .type = YAML_FIELD_UNSUPPORTED},
+    const struct kind_row *row = find_kind(loader, value);
+    *target = (struct target){
+        .name = loader_text(loader, value->key),
+        .line = value->key->line,
+        .column = value->key->column,
+        .kind = row == NULL ? POLICY_TARGET_SSH : row->kind,
+        .port = row == NULL ? 0 : row->port,
+        .database = {.client_tls = POLICY_CLIENT_TLS_REFUSE, .login = POLICY_LOGIN_CLIENT},
     };
-    /* A byte stream: nobody logs in, so there are no accounts and no keys of hosts. */
-    static const struct yaml_field TCP_FIELDS[] = {
-        {.name = "kind", .is_required = true, .offset = offsetof(struct target, kind), .read = read_kind},
-        {.name = "hosts", .is_required = true, .read = read_hosts},
-        {.name = "addresses", .is_required = true, .read = read_addresses},
-        {.name = "port",
-         .is_required = true,
-         .type = YAML_FIELD_U16,
-         .offset = offsetof(struct target, port),
-         .min = 1,
-         .max = PORT_MAX},
-        {.name = "labels", .read = read_labels},
-        {.name = "upstream_tls", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "client_tls", .type = YAML_FIELD_UNSUPPORTED},
-    };
-    *target = (struct target){.name = loader_text(loader, value->key),
-                              .line = value->key->line,
-                              .column = value->key->column,
-                              .kind = POLICY_TARGET_SSH,
-                              .port = DEFAULT_SSH_PORT};
-    const struct yaml_node *kind = value->kind == YAML_MAP ? yaml_map_find(value, "kind") : NULL;
-    bool is_ssh = kind == NULL || (kind->kind == YAML_TEXT && cursor_equal_text(kind->text, "ssh"));
-    bool is_tcp = kind != NULL && kind->kind == YAML_TEXT && cursor_equal_text(kind->text, "tcp");
-    if (is_tcp) {
-        (void)yaml_map_read(loader->report, value, "a target of kind tcp", TCP_FIELDS,
-                            sizeof TCP_FIELDS / sizeof TCP_FIELDS[0], loader, target);
-    } else if (is_ssh) {
-        (void)yaml_map_read(loader->report, value, "a target", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                            loader, target);
-    } else {
-        /* Other kinds have other keys: one error says it all. */
-        read_kind(loader, kind, &target->kind);
+    /* Other kinds have other keys: for one that is unknown one error says it all. */
+    if (row == NULL ||
+        !yaml_map_read(loader->report, value, row->what, row->fields, row->field_count, loader, target)) {
+        return;
+    }
+    if (target_is_database(target)) {
+        loader_finish_database(loader, value, target);
+    }
+    if (target->kind == POLICY_TARGET_INTERNAL && target->host_count == 0) {
+        use_own_name(loader, target);
+    } else if (target->kind != POLICY_TARGET_INTERNAL && target->network_count == 0) {
+        use_private_networks(loader, value, target);
     }
 }
 

@@ -91,7 +91,13 @@ static void keep_lines(void *context, const struct yaml_node *value, void *into)
 
 void policy_line_resolve(const struct policy *policy, struct policy_line *line)
 {
+    static const uint16_t USUAL_PORTS[] = {22, 5432, 3306, 443};
     uint32_t number = host_index_find(policy, cursor_of_text(line->host), line->port);
+    for (size_t i = 0;
+         number == HOST_NONE && !line->has_port && i < sizeof USUAL_PORTS / sizeof USUAL_PORTS[0]; i++) {
+        number = host_index_find(policy, cursor_of_text(line->host), USUAL_PORTS[i]);
+        line->port = number == HOST_NONE ? line->port : USUAL_PORTS[i];
+    }
     for (size_t i = 0; number == HOST_NONE && i < policy->target_count; i++) {
         const struct target *target = &policy->targets[i];
         if (strcmp(target->name, line->host) == 0 && target->host_count > 0) {
@@ -119,6 +125,7 @@ static void run_line(struct loader *loader, const struct test *test, const struc
         .host = line.host,
         .port = line.port,
         .account = line.account,
+        .database = line.database,
         .factor = &test->factor,
         .action = line.action,
         .command = line.command,

@@ -231,6 +231,39 @@ static void read_sftp_record(void *context, const struct yaml_node *value, void 
     }
 }
 
+static void read_params(void *context, const struct yaml_node *value, void *into)
+{
+    static const char *const WORDS[] = {"none", "hash", "full", NULL};
+    enum record_params *params = into;
+    struct loader *loader = context;
+    unsigned number = 0;
+    if (*params != RECORD_PARAMS_DEFAULT) {
+        LOADER_ERROR(loader, value, "\"params\" is given twice, also in \"db\"");
+    } else if (loader_choice(loader, value, WORDS, &number)) {
+        *params = (enum record_params)(RECORD_PARAMS_NONE + number);
+    }
+}
+
+static void read_results(void *context, const struct yaml_node *value, void *into)
+{
+    static const char *const WORDS[] = {"counts", NULL}; /* rows are counted, never kept */
+    unsigned number = 0;
+    (void)into;
+    (void)loader_choice(context, value, WORDS, &number);
+}
+
+static const struct yaml_field RECORD_DB_FIELDS[] = {
+    {.name = "params", .read = read_params},
+    {.name = "results", .read = read_results},
+};
+
+static void read_record_db(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    (void)yaml_map_read(loader->report, value, "\"db\" of \"record\"", RECORD_DB_FIELDS,
+                        sizeof RECORD_DB_FIELDS / sizeof RECORD_DB_FIELDS[0], loader, into);
+}
+
 void loader_record(struct loader *loader, const struct yaml_node *node, struct record_rules *ret)
 {
     static const struct yaml_field FIELDS[] = {
@@ -241,9 +274,8 @@ void loader_record(struct loader *loader, const struct yaml_node *node, struct r
         {.name = "terminal", .read = read_terminal},
         {.name = "input", .offset = offsetof(struct record_rules, input), .read = read_input},
         {.name = "sftp", .offset = offsetof(struct record_rules, sftp), .read = read_sftp_record},
-        {.name = "db", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "params", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "results", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "db", .offset = offsetof(struct record_rules, params), .read = read_record_db},
+        {.name = "params", .offset = offsetof(struct record_rules, params), .read = read_params},
     };
     (void)yaml_map_read(loader->report, node, "\"record\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0], loader,
                         ret);

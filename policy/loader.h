@@ -41,6 +41,28 @@ void loader_accounts(struct loader *loader, const struct yaml_node *list, struct
 /** `to`: names of targets, and labels such as "env=prod,tier=web". */
 void loader_selectors(struct loader *loader, const struct yaml_node *list, struct selector **ret,
                       size_t *ret_count);
+/** `can:` of a rule, and `db:` in it (a struct yaml_field's reader: `into` is a struct can). */
+void loader_can(struct loader *loader, const struct yaml_node *value, struct can *ret);
+void loader_can_db(void *context, const struct yaml_node *value, void *into);
+/** Readers of fields of a rule and of an entry of `never`: `id`. */
+void loader_entry_id(void *context, const struct yaml_node *value, void *into);
+/** Rules and nevers share one space of ids: a code must name one entry. */
+void loader_add_id(struct loader *loader, const struct yaml_node *node, const char *id);
+/** A list of at most `max` items, not empty. */
+bool loader_is_section(struct loader *loader, const struct yaml_node *section, const char *what, size_t max);
+/** The name of a file. Operators' files lie beside the policy: a name can be judged by anybody who reads it.
+ *  @return NULL after an error */
+const char *loader_file_beside(struct loader *loader, const struct yaml_node *value, const char *key);
+/** One word of several, as its number; the words end with NULL. @return false after an error. */
+bool loader_choice(struct loader *loader, const struct yaml_node *node, const char *const *words,
+                   unsigned *ret_number);
+/** Readers of the keys of a database target: `into` is its struct policy_database, or the member. */
+void loader_upstream_tls(void *context, const struct yaml_node *value, void *into);
+void loader_client_tls(void *context, const struct yaml_node *value, void *into);
+void loader_login(void *context, const struct yaml_node *value, void *into);
+void loader_region(void *context, const struct yaml_node *value, void *into);
+/** What the keys of a database target make together. */
+void loader_finish_database(struct loader *loader, const struct yaml_node *node, struct target *target);
 /** record: and limits:, in a rule and in defaults. */
 void loader_record(struct loader *loader, const struct yaml_node *node, struct record_rules *ret);
 void loader_limits(struct loader *loader, const struct yaml_node *node, bool is_default,

@@ -28,16 +28,19 @@ enum can_bit {
     CAN_REMOTE_FORWARD = 16,
     CAN_AGENT = 32,
     CAN_X11 = 64,
-    CAN_CONNECT = 128, /* of targets of kind tcp; all others are of kind ssh */
-    CAN_ALL = 255,
+    CAN_CONNECT = 128, /* of targets of kind tcp and internal */
+    CAN_SSH = 127,     /* all of kind ssh */
+    CAN_DB = 256,
+    CAN_DB_COPY = 512,
+    CAN_DB_FUNCTION_CALL = 1024,
+    CAN_DB_REPLICATION = 2048,
+    CAN_DB_LOCAL_INFILE = 4096,
+    CAN_DB_OPAQUE = 8192, /* of databases whose bytes pass unread: there it is the only one */
+    CAN_DB_ANY = 16128,
+    CAN_ALL = 16383,
 };
 /** The bits that an action needs one of. */
 unsigned can_bits_of(enum policy_action action);
-/** The bits that mean something on a target of this kind. */
-static inline unsigned can_bits_of_kind(enum policy_target_kind kind)
-{
-    return kind == POLICY_TARGET_TCP ? CAN_CONNECT : CAN_ALL & ~(unsigned)CAN_CONNECT;
-}
 /** "agent" for CAN_AGENT, ...; NULL past the last. */
 const char *can_name(size_t index, unsigned *ret_bit);
 
@@ -80,6 +83,8 @@ struct target {
     const char *known_hosts; /* NULL: none */
     const char **host_cas;   /* names of files, as known_hosts */
     size_t host_ca_count;
+    const char *service;
+    struct policy_database database;
     uint32_t *labels; /* numbers of "key=value" */
     size_t label_count;
 };
@@ -97,16 +102,21 @@ struct can {
     enum grant_forward forward, remote_forward;
     enum grant_exec exec;
     enum grant_sftp sftp;
+    bool db_opaque;
+    unsigned db_rights;                    /* enum grant_db_right */
+    struct cursor db_users, db_databases;  /* as in struct grant_database */
     struct cursor patterns, places, paths; /* as in struct policy_grant */
 };
 
 enum record_input { RECORD_INPUT_DEFAULT = 0, RECORD_INPUT_NONE, RECORD_INPUT_ALL };
 enum record_sftp { RECORD_SFTP_DEFAULT = 0, RECORD_SFTP_NAMES, RECORD_SFTP_HASHES };
+enum record_params { RECORD_PARAMS_DEFAULT = 0, RECORD_PARAMS_NONE, RECORD_PARAMS_HASH, RECORD_PARAMS_FULL };
 enum { RECORD_CAP_MAX = 1 << 30 };
 struct record_rules {
     uint64_t exec_cap_bytes; /* UINT64_MAX: the default */
     enum record_input input;
     enum record_sftp sftp;
+    enum record_params params;
 };
 
 struct limit_rules {
@@ -181,6 +191,12 @@ enum { DURATION_BYTES = 32 };
 /** "8h", "15m", "90s", as the file would say it. Returns `text`. */
 const char *duration_text(uint64_t seconds, char text[static DURATION_BYTES]);
 bool selector_covers(const struct selector *selector, const struct policy *policy, uint32_t target);
+/** The bits that mean something on a target. */
+unsigned can_bits_of_target(const struct target *target);
+static inline bool target_is_database(const struct target *target)
+{
+    return target->kind == POLICY_TARGET_POSTGRES || target->kind == POLICY_TARGET_MYSQL;
+}
 /** What a rule's `can` holds, as bits. */
 unsigned can_bits(const struct can *can);
 
@@ -204,13 +220,15 @@ uint32_t host_index_find(const struct policy *policy, struct cursor host, uint16
 const struct host_entry *host_index_overlap(const struct policy *policy, size_t entry);
 
 /** Does one clause hold? Shared by deciding and explaining, so that both speak of the same thing. */
-/** `account` "": some account. Targets of kind tcp know no accounts. */
+/** `account` "": some account. Only targets of kind ssh know accounts; the users of a database are in `can`.
+ */
 bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account);
 bool rule_allows_from(const struct rule *rule, const struct network *from);
 bool rule_allows_factor(const struct rule *rule, const struct policy_factor *factor);
-/** @param denied   bits that `never` takes away, or that the target's kind does not know
- *  @param command  of POLICY_EXEC; the place of POLICY_FORWARD and POLICY_REMOTE_FORWARD, or empty for any */
-bool rule_allows_action(const struct rule *rule, unsigned denied, enum policy_action action,
-                        struct cursor command);
+/** @param denied   bits that `never` takes away, or that the target does not know */
+bool rule_allows_action(const struct rule *rule, const struct target *target, unsigned denied,
+                        const struct policy_request *request);
+/** Does the rule name the user and the database of the request (what is empty is any)? */
+bool rule_names_database(const struct rule *rule, const struct policy_request *request);
 
 #endif

@@ -93,7 +93,9 @@ static const char *grant_words(const struct policy_grant *grant, char text[stati
                 {grant->forward != GRANT_FORWARD_NONE, forward},
                 {grant->remote_forward != GRANT_FORWARD_NONE, remote},
                 {grant->agent, "agent"},
-                {grant->x11, "x11"}};
+                {grant->x11, "x11"},
+                {grant->databases_len_bytes > 0, "database"},
+                {grant->db_opaque, "database (bytes unread)"}};
     size_t used = 0;
     text[0] = 0;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

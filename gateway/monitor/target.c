@@ -320,6 +320,11 @@ static void begin_access(struct access *access)
     }
     enum err err = policy_target(monitor->policy, access->host, access->port, &target);
     access->is_stream = err == ERR_NONE && target.kind == POLICY_TARGET_TCP;
+    if (err == ERR_NONE && target.kind != POLICY_TARGET_SSH && target.kind != POLICY_TARGET_TCP) {
+        deny(access, "target.denied", "D-KIND", "this bastion does not connect to targets of this kind yet");
+        target_done(access);
+        return;
+    }
     if (access->is_stream && decision.verdict != POLICY_ALLOWED) {
         deny_stream(access, &decision);
         return;

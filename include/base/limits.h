@@ -3,8 +3,10 @@
 #define BASE_LIMITS_H
 
 enum {
-    LIMIT_PERSON_BYTES = 33,           /* a person's name and its NUL */
-    LIMIT_ACCOUNT_BYTES = 33,          /* a Unix account on a target and its NUL: useradd(8) allows 32 */
+    LIMIT_PERSON_BYTES = 33,  /* a person's name and its NUL */
+    LIMIT_ACCOUNT_BYTES = 33, /* a Unix account on a target and its NUL: useradd(8) allows 32 */
+    LIMIT_DB_NAME_BYTES =
+        65, /* a user or a database, and a NUL: PostgreSQL has 63 bytes, MySQL 64 characters */
     LIMIT_HOST_BYTES = 254,            /* RFC 1035 2.3.4 allows 253 visible bytes; and a NUL */
     LIMIT_ADDRESS_BYTES = 64,          /* the longest text of an IPv6 address with zone, and a NUL */
     LIMIT_SENTENCE_BYTES = 512,        /* one sentence for an engineer or operator, and a NUL */

@@ -54,6 +54,11 @@ enum policy_action {
     POLICY_REMOTE_FORWARD,
     POLICY_AGENT,
     POLICY_X11,
+    POLICY_DB, /* log in to a database; the account is the database user */
+    POLICY_DB_COPY,
+    POLICY_DB_FUNCTION_CALL,
+    POLICY_DB_REPLICATION,
+    POLICY_DB_LOCAL_INFILE,
     POLICY_ACTION_COUNT
 };
 /** "shell", "exec", ...: a constant. */
@@ -69,7 +74,8 @@ struct policy_request {
     const char *from; /* numeric address of the engineer's client */
     const char *host; /* as asked for; compared without regard to case */
     uint16_t port;
-    const char *account;                /* "" = any, for the first step */
+    const char *account;                /* "" = any, for the first step; of a database: its user */
+    struct cursor database;             /* of a database target; empty: none named, any will do */
     const struct policy_factor *factor; /* NULL: none */
     enum policy_action action;
     struct cursor
@@ -114,15 +120,44 @@ MUST_CHECK enum err policy_person(const struct policy *policy, const char *perso
 enum policy_target_kind {
     POLICY_TARGET_SSH = 1,
     POLICY_TARGET_TCP = 2, /* a byte stream: no accounts, no host keys */
+    POLICY_TARGET_POSTGRES = 3,
+    POLICY_TARGET_MYSQL = 4,
+    POLICY_TARGET_INTERNAL = 5, /* a service of the bastion itself: no addresses */
+};
+/* How the bastion talks to a database, and how the engineer's client does. */
+enum policy_tls_verify {
+    POLICY_TLS_FULL = 1, /* chain and name */
+    POLICY_TLS_CA,       /* chain only */
+    POLICY_TLS_OFF,      /* no TLS towards the database */
+};
+enum policy_client_tls {
+    POLICY_CLIENT_TLS_REFUSE = 1, /* plain inside the SSH channel */
+    POLICY_CLIENT_TLS_TERMINATE,  /* with a certificate of the bastion's CA */
+    POLICY_CLIENT_TLS_OPAQUE,     /* bytes pass unread, so users and statements are not seen */
+};
+enum policy_login {
+    POLICY_LOGIN_CLIENT = 1, /* the engineer's own password passes */
+    POLICY_LOGIN_ASK,        /* the bastion logs in with a secret of its own */
+    POLICY_LOGIN_RDS_IAM,    /* ... with an AWS token */
+};
+struct policy_database {
+    enum policy_client_tls client_tls;
+    enum policy_login login;
+    enum policy_tls_verify verify;
+    const char *ca;          /* a file name without folder, beside the policy; NULL with POLICY_TLS_OFF */
+    const char *server_name; /* the name in the certificate; NULL: the host that was asked for */
+    const char *region;      /* of AWS; NULL unless login is POLICY_LOGIN_RDS_IAM */
 };
 struct policy_target {
     enum policy_target_kind kind;
-    const char *name;               /* borrowed from the policy, as all pointers here */
-    const struct network *networks; /* after resolution every address must lie in one of them */
-    size_t network_count;           /* 1..POLICY_NETWORKS_MAX */
-    const char *known_hosts;        /* a file name without folder, beside the policy; NULL: none */
-    const char *const *host_cas;    /* such names of files with the keys of CAs for hosts */
-    size_t host_ca_count;           /* 0..POLICY_HOST_CAS_MAX; kind ssh has one of both at least */
+    const char *name;                /* borrowed from the policy, as all pointers here */
+    const struct network *networks;  /* after resolution every address must lie in one of them */
+    size_t network_count;            /* 1..POLICY_NETWORKS_MAX; 0 for kind internal */
+    const char *known_hosts;         /* a file name without folder, beside the policy; NULL: none */
+    const char *const *host_cas;     /* such names of files with the keys of CAs for hosts */
+    size_t host_ca_count;            /* 0..POLICY_HOST_CAS_MAX; kind ssh has one of both at least */
+    struct policy_database database; /* kinds postgres and mysql */
+    const char *service;             /* kind internal: its name */
 };
 /** @return ERR_NOT_FOUND when no target lists host:port. */
 MUST_CHECK enum err policy_target(const struct policy *policy, const char *host, uint16_t port,

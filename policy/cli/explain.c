@@ -114,6 +114,7 @@ static struct policy_request request_of(const struct question *question)
         .host = question->line.host,
         .port = question->line.port,
         .account = question->line.account,
+        .database = question->line.database,
         .factor = &question->factor,
         .action = question->line.action,
         .command = question->line.command,
@@ -156,6 +157,14 @@ static void print_grant(const struct policy_grant *grant)
                  REMOTE[grant->remote_forward], grant->agent ? " agent" : "", grant->x11 ? " x11" : "",
                  grant->connect ? " connect" : "", grant->session_limit_s, grant->idle_limit_s,
                  grant->channels);
+    if (grant->databases_len_bytes > 0 || grant->db_opaque) {
+        static const char *const PARAMS[] = {"none", "hash", "full"};
+        (void)printf("  database:%s%s%s%s%s; parameters recorded: %s\n", grant->db_copy ? " copy" : "",
+                     grant->db_function_call ? " function_call" : "",
+                     grant->db_replication ? " replication" : "",
+                     grant->db_local_infile ? " local_infile" : "", grant->db_opaque ? " opaque" : "",
+                     PARAMS[grant->db_params]);
+    }
 }
 
 static void print_text(const struct policy *policy, struct question *question,

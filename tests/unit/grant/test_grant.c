@@ -27,6 +27,9 @@ static struct policy_grant sample(void)
                                  .connect = true,
                                  .forward = GRANT_FORWARD_LISTED,
                                  .remote_forward = GRANT_FORWARD_ANY,
+                                 .db_copy = true,
+                                 .db_local_infile = true,
+                                 .db_params = GRANT_PARAMS_HASH,
                                  .record_input = true,
                                  .exec_record_cap_bytes = 1ULL << 40,
                                  .session_limit_s = 3600,
@@ -37,6 +40,12 @@ static struct policy_grant sample(void)
     add(&grant, "uptime");
     assert_int_equal(grant_add_place(&grant, PLACE_FORWARD, cursor_of_text("localhost:9090")), ERR_NONE);
     assert_int_equal(grant_add_place(&grant, PLACE_REMOTE_FORWARD, cursor_of_text("unix:/run/a")), ERR_NONE);
+    static const uint8_t NAMES[] = {0, 0, 0, 1, 'u', 0, 0, 0, 2, 'v', '*'};
+    const struct grant_database database = {.rights = GRANT_DB_COPY,
+                                            .params = GRANT_PARAMS_FULL,
+                                            .users = {NAMES, NAMES + 5},
+                                            .databases = {NAMES, NAMES + sizeof NAMES}};
+    assert_int_equal(grant_add_database(&grant, &database), ERR_NONE);
     return grant;
 }
 
@@ -82,11 +91,12 @@ static void grant_damaged_bytes_are_malformed(void **state)
     struct cursor whole;
     assert_int_equal(writer_done(&out, &whole), ERR_NONE);
     size_t len = cursor_len(&whole);
-    size_t places_at = len - 4 - grant.paths_len_bytes - grant.places_len_bytes;
+    size_t paths_at = len - 4 - grant.databases_len_bytes - grant.paths_len_bytes;
+    size_t places_at = paths_at - 4 - grant.places_len_bytes;
     size_t patterns_at = places_at - 4 - grant.patterns_len_bytes;
     static const struct {
         const char *name;
-        size_t part, at; /* part 0: the whole, 1: its patterns, 2: its places */
+        size_t part, at; /* part 0: the whole, 1: its patterns, 2: its places, 3: its databases */
         uint8_t value;
     } ROWS[] = {
         {"flag 2", 0, 0, 2},          {"exec 3", 0, 1, 3},
@@ -96,9 +106,14 @@ static void grant_damaged_bytes_are_malformed(void **state)
         {"forward 3", 0, 7, 3},       {"remote forward 3", 0, 8, 3},
         {"hashes 2", 0, 3, 2},        {"no use", 2, 0, 0},
         {"unknown use", 2, 0, 3},     {"place runs out", 2, 4, 99},
-        {"no port", 2, 14, 'x'},
+        {"no port", 2, 14, 'x'},      {"unknown right", 3, 0, 16},
+        {"params 3", 3, 1, 3},        {"no users", 3, 5, 0},
+        {"name runs out", 3, 9, 9},   {"control character", 3, 10, 7},
+        {"empty name", 3, 18, 0},     {"star inside", 3, 23, '*'},
+        {"copy 2", 0, 9, 2},          {"opaque 2", 0, 13, 2},
+        {"params flag 3", 0, 14, 3},
     };
-    const size_t starts[] = {0, patterns_at, places_at};
+    const size_t starts[] = {0, patterns_at, places_at, len - grant.databases_len_bytes};
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         uint8_t damaged[GRANT_WIRE_BYTES];
         memcpy(damaged, wire, len);

@@ -20,6 +20,13 @@ static struct policy_grant wide(void)
     assert_int_equal(grant_add_place(&grant, PLACE_FORWARD, cursor_of_text("localhost:9090")), ERR_NONE);
     assert_int_equal(grant_add_place(&grant, PLACE_REMOTE_FORWARD, cursor_of_text("localhost:80")), ERR_NONE);
     assert_int_equal(grant_add_path(&grant, GRANT_SFTP_WRITE, cursor_of_text("/srv/**")), ERR_NONE);
+    static const uint8_t NAME[] = {0, 0, 0, 1, 'u'};
+    const struct grant_database database = {.rights = GRANT_DB_COPY,
+                                            .params = GRANT_PARAMS_HASH,
+                                            .users = {NAME, NAME + sizeof NAME},
+                                            .databases = {NAME, NAME + sizeof NAME}};
+    assert_int_equal(grant_add_database(&grant, &database), ERR_NONE);
+    grant.db_opaque = true;
     return grant;
 }
 
@@ -38,6 +45,22 @@ static void grant_without_a_right_is_named(void **state)
     (void)state;
     const struct policy_grant grant = wide();
     struct policy_grant less = grant;
+    less.db_opaque = false;
+    assert_string_equal(grant_check_covers(&less, &grant), "a database");
+    less = grant;
+    less.databases[0] = 0; /* COPY is refused */
+    assert_non_null(grant_check_covers(&less, &grant));
+    less = grant;
+    less.databases[less.databases_len_bytes - 1] = 'v'; /* another database */
+    assert_non_null(grant_check_covers(&less, &grant));
+    less = grant;
+    less.databases_len_bytes = 0;
+    assert_non_null(grant_check_covers(&less, &grant));
+    less = grant;
+    less.databases[0] |= GRANT_DB_REPLICATION; /* more, and recorded otherwise */
+    less.databases[1] = GRANT_PARAMS_FULL;
+    assert_null(grant_check_covers(&less, &grant));
+    less = grant;
     less.shell = false;
     assert_string_equal(grant_check_covers(&less, &grant), "a shell");
     less = grant;
@@ -66,7 +89,7 @@ static void grant_without_a_right_is_named(void **state)
 static void grant_without_an_entry_of_a_list_is_named(void **state)
 {
     (void)state;
-    const char *what = "one of the listed commands, places or paths";
+    const char *what = "one of the listed commands, places, paths or databases";
     const struct policy_grant grant = wide();
     struct policy_grant less = grant;
     less.patterns_len_bytes = 0;

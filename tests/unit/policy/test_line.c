@@ -20,6 +20,10 @@ static void line_good_texts_are_read(void **state)
         {"connect fd00::1", POLICY_ANY, "fd00::1", 22, "", ""},
         {"  sftp-read   node1  as  _x ", POLICY_SFTP_READ, "node1", 22, "_x", ""},
         {"sftp-write node1 as a: /srv/x", POLICY_SFTP_WRITE, "node1", 22, "a", "/srv/x"},
+        {"db orders/pii as orders-rw@x", POLICY_DB, "orders", 22, "orders-rw@x", ""},
+        {"db orders:5432 as x", POLICY_DB, "orders", 5432, "x", ""},
+        {"replication orders", POLICY_DB_REPLICATION, "orders", 22, "", ""},
+        {"copy [fd00::1]:5432/a/b as x", POLICY_DB_COPY, "fd00::1", 5432, "x", ""},
         {"exec node1 as deploy: /bin/x a: b", POLICY_EXEC, "node1", 22, "deploy", "/bin/x a: b"},
         {"forward node1 as a: localhost:9090", POLICY_FORWARD, "node1", 22, "a", "localhost:9090"},
         {"remote-forward node1: unix:/run/x", POLICY_REMOTE_FORWARD, "node1", 22, "", "unix:/run/x"},
@@ -69,7 +73,10 @@ static void line_bad_texts_are_malformed(void **state)
         "connect -x",
         "connect no*de",
         "shell node1 as -x",
-        "db orders as x",
+        "db orders/ as x",
+        "db /orders as x",
+        "db orders/o\x01 as x",
+        "shell node1/x as y",
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct policy_line line;
