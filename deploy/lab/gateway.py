@@ -114,8 +114,8 @@ def read(path):
 class Gateway:
     """Everything of the bastion in FOLDER: keys, people, policy, config, and the running daemon.
 
-    settings: what a test wants different: connections, recordings, min_free, times, hosts, known_hosts, sshd_lines; and
-    lines for the policy, more_targets and more_rules.
+    settings: what a test wants different: connections, recordings, min_free, times, hosts (of the target nodes), names (what resolves
+    besides, to node1), known_hosts, sshd_lines; and lines for the policy, more_targets and more_rules.
     """
 
     def __init__(self, folder, network, bin_dir, settings=None, people=(), machines=()):
@@ -213,7 +213,8 @@ class Gateway:
 
     def write_names(self):
         """What the bastion's resolver knows. Written in place: the daemon's /etc/hosts is this very file."""
-        lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in {**self.hosts, **self.database_hosts}.items())]
+        hosts = {**self.hosts, **self.database_hosts, **dict.fromkeys(self.settings.get("names", ()), self.network.node_ip)}
+        lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in hosts.items())]
         write(self.path("names", "hosts"), "\n".join(lines) + "\n")
         # Nobody answers there, so a name that is not in the file is unknown at once.
         write(self.path("names", "resolv.conf"), f"nameserver {self.network.egress_ip}\noptions timeout:1 attempts:1\n")

@@ -2,6 +2,8 @@
  * certificate. */
 #include "state.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -15,6 +17,15 @@ static const char LOGIN_KEYS[] = "ssh-ed25519-cert-v01@openssh.com,ssh-ed25519";
 
 enum err engine_client_open(struct engine *engine, const struct engine_config *config)
 {
+    /* The same words as libssh will have: the wrap of ssh_find_all_matching() knows the list by them. */
+    char *known =
+        __real_ssh_find_all_matching(HOST_KEYS, config->host_keys == NULL ? HOST_KEYS : config->host_keys);
+    int len = known == NULL ? -1 : snprintf(engine->host_keys, sizeof engine->host_keys, "%s", known);
+    free(known);
+    if (len < 0 || (size_t)len >= sizeof engine->host_keys) {
+        return ERR_MALFORMED;
+    }
+    engine->wants_host_certificate = config->wants_host_certificate;
     const struct {
         enum ssh_options_e option;
         const char *value;
@@ -22,7 +33,7 @@ enum err engine_client_open(struct engine *engine, const struct engine_config *c
         /* Never resolved or connected to: libssh only wants to have one. */
         {SSH_OPTIONS_HOST, "target"},
         {SSH_OPTIONS_USER, config->client_user == NULL ? "unknown" : config->client_user},
-        {SSH_OPTIONS_HOSTKEYS, HOST_KEYS},
+        {SSH_OPTIONS_HOSTKEYS, engine->host_keys},
         {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, LOGIN_KEYS},
     };
     if (config->client_user != NULL && config->client_user[0] == 0) {

@@ -30,5 +30,6 @@ void ssh_signature_free(ssh_signature signature);
 
 /* ld's --wrap: libssh's references reach __wrap_X (wraps.c), ours to __real_X reach libssh. */
 ssh_signature __real_pki_sign_data(ssh_key key, engine_digest digest, const unsigned char *input, size_t len);
+char *__real_ssh_find_all_matching(const char *available, const char *preferred);
 
 #endif

@@ -20,6 +20,7 @@ enum {
 
 enum {
     ENGINE_ED25519_BYTES = 32,
+    ENGINE_HOST_KEYS_BYTES = 256, /* all kinds of host keys, and a NUL */
     /* Blocks of ours in libssh's list of packet callbacks, see hooks.c. */
     ENGINE_HOOK_COUNT = 5,
 };
@@ -65,6 +66,8 @@ struct engine {
     uint64_t moved_bytes;    /* fed and sent */
     unsigned service_request_count;
 
+    char host_keys[ENGINE_HOST_KEYS_BYTES]; /* client: plain kinds that we ask for */
+    bool wants_host_certificate;            /* client: and certificates before them */
     bool host_key_accepted; /* client: host_key() agreed in the key exchange that is under way */
     bool has_user;          /* client: the account is known */
     ssh_key login_key;      /* client, OWNED */

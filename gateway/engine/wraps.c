@@ -24,6 +24,7 @@ ssh_signature __wrap_pki_sign_data(ssh_key key, engine_digest digest, const unsi
 int __wrap_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *ret_key);
 int __real_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *ret_key);
 char *__wrap_ssh_known_hosts_get_algorithms_names(ssh_session session);
+char *__wrap_ssh_find_all_matching(const char *available, const char *preferred);
 int __wrap_ssh_get_random(void *bytes, int len, int is_strong);
 int __real_ssh_get_random(void *bytes, int len, int is_strong);
 
@@ -226,6 +227,46 @@ char *__wrap_ssh_known_hosts_get_algorithms_names(ssh_session session)
 {
     (void)session;
     return NULL;
+}
+
+/* "a,b" is "a-cert-v01@openssh.com,b-cert-v01@openssh.com,a,b". @return from malloc(); NULL: no memory. */
+static char *with_certificates(struct cursor plain)
+{
+    static const char SUFFIX[] = "-cert-v01@openssh.com,";
+    struct cursor rest = plain;
+    struct cursor name;
+    size_t size_bytes = 2 * cursor_len(&plain) + 1;
+    while (cursor_name(&rest, &name)) {
+        size_bytes += sizeof SUFFIX;
+    }
+    char *list = malloc(size_bytes);
+    if (list == NULL) {
+        return NULL;
+    }
+    struct writer out = writer_of(list, size_bytes);
+    for (rest = plain; cursor_name(&rest, &name);) {
+        writer_bytes(&out, name);
+        writer_bytes(&out, cursor_of_text(SUFFIX));
+    }
+    writer_bytes(&out, plain);
+    writer_u8(&out, 0);
+    return list;
+}
+
+/* A client's list of host keys passes here at each key exchange, and libssh takes the certificates out of it.
+ * No other list that passes has the words of ours. */
+char *__wrap_ssh_find_all_matching(const char *available, const char *preferred)
+{
+    const struct engine *engine = engine_current();
+    char *plain = __real_ssh_find_all_matching(available, preferred);
+    bool is_ours = plain != NULL && engine != NULL && engine->is_started && engine->wants_host_certificate &&
+                   strcmp(preferred, engine->host_keys) == 0;
+    if (!is_ours) {
+        return plain;
+    }
+    char *list = with_certificates(cursor_of_text(plain));
+    free(plain);
+    return list; /* libssh frees it */
 }
 
 /* Each packet asks for a few bytes of padding. Asking OpenSSL for many at once saves a tenth of the cost of

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "crypto/base64.h"
+#include "crypto/hash.h"
 #include "crypto/public_key.h"
 
 enum {
@@ -154,25 +155,35 @@ static enum err read_entry(struct cursor line, struct entry *ret_entry)
     return is_whole ? ERR_NONE : ERR_MALFORMED;
 }
 
-static unsigned find_blob(const struct keys_host_keys *keys, struct cursor blob)
+static unsigned find_blob(const struct keys_blob *blobs, unsigned count, struct cursor blob)
 {
     unsigned index = 0;
-    while (index < keys->count && !cursor_equal(keys_blob_peek(&keys->blobs[index]), blob)) {
+    while (index < count && !cursor_equal(keys_blob_peek(&blobs[index]), blob)) {
         index++;
     }
     return index;
 }
 
-static void add_blob(struct keys_host_keys *keys, const struct keys_blob *blob)
+static void add_blob(struct keys_blob *blobs, unsigned *count, unsigned max, unsigned *dropped_count,
+                     const struct keys_blob *blob)
 {
-    if (find_blob(keys, keys_blob_peek(blob)) < keys->count) {
+    if (find_blob(blobs, *count, keys_blob_peek(blob)) < *count) {
         return;
     }
-    if (keys->count == KEYS_HOST_KEYS_MAX) {
-        keys->dropped_count++;
+    if (*count == max) {
+        (*dropped_count)++;
         return;
     }
-    keys->blobs[keys->count++] = *blob;
+    blobs[(*count)++] = *blob;
+}
+
+static void take_away(struct keys_blob *blobs, unsigned *count, struct cursor blob, unsigned *revoked_count)
+{
+    unsigned index = find_blob(blobs, *count, blob);
+    if (index < *count) {
+        blobs[index] = blobs[--*count];
+        (*revoked_count)++;
+    }
 }
 
 static void complain(struct keys_complaints *complaints, unsigned line, struct cursor quoted)
@@ -193,16 +204,23 @@ static void collect_line(struct keys_host_keys *keys, const char *name, const st
     if (!matches || entry->marker == MARKER_REVOKED) {
         return;
     }
-    if (entry->marker == MARKER_CERT_AUTHORITY) {
-        keys->cert_authority_count++;
-        return;
-    }
     struct keys_blob blob;
     if (keys_line_read(entry->type, entry->base64, &blob) != ERR_NONE) {
         complain(complaints, line, entry->type);
+    } else if (entry->marker == MARKER_CERT_AUTHORITY) {
+        add_blob(keys->cas, &keys->ca_count, KEYS_HOST_CAS_MAX, &keys->dropped_ca_count, &blob);
+    } else {
+        add_blob(keys->blobs, &keys->count, KEYS_HOST_KEYS_MAX, &keys->dropped_count, &blob);
+    }
+}
+
+static void remember_revoked(struct keys_host_keys *keys, struct cursor blob)
+{
+    if (keys->revoked_hash_count == KEYS_REVOKED_MAX) {
+        keys->has_too_many_revoked = true;
         return;
     }
-    add_blob(keys, &blob);
+    crypto_sha256(blob, keys->revoked[keys->revoked_hash_count++]);
 }
 
 /* Second pass: what is revoked anywhere in the file goes. A damaged revocation cannot be matched: it is
@@ -218,11 +236,9 @@ static void revoke_line(struct keys_host_keys *keys, const struct entry *entry, 
         complain(complaints, line, entry->type);
         return;
     }
-    unsigned index = find_blob(keys, keys_blob_peek(&blob));
-    if (index < keys->count) {
-        keys->blobs[index] = keys->blobs[--keys->count];
-        keys->revoked_count++;
-    }
+    remember_revoked(keys, keys_blob_peek(&blob));
+    take_away(keys->blobs, &keys->count, keys_blob_peek(&blob), &keys->revoked_count);
+    take_away(keys->cas, &keys->ca_count, keys_blob_peek(&blob), &keys->revoked_count);
 }
 
 enum err keys_known_hosts_find(struct cursor file, const char *host, uint16_t port,
@@ -233,10 +249,9 @@ enum err keys_known_hosts_find(struct cursor file, const char *host, uint16_t po
     if (cursor_len(&file) > KEYS_KNOWN_HOSTS_FILE_BYTES) {
         return ERR_TOO_LARGE;
     }
-    ret_keys->count = 0;
-    ret_keys->dropped_count = 0;
-    ret_keys->revoked_count = 0;
-    ret_keys->cert_authority_count = 0;
+    ret_keys->count = ret_keys->dropped_count = ret_keys->revoked_count = 0;
+    ret_keys->ca_count = ret_keys->dropped_ca_count = ret_keys->revoked_hash_count = 0;
+    ret_keys->has_too_many_revoked = false;
     for (int pass = 0; pass < 2; pass++) {
         struct cursor rest = file;
         struct cursor text;
@@ -252,5 +267,55 @@ enum err keys_known_hosts_find(struct cursor file, const char *host, uint16_t po
             }
         }
     }
-    return ret_keys->count > 0 ? ERR_NONE : ERR_NOT_FOUND;
+    if (ret_keys->has_too_many_revoked) {
+        ret_keys->ca_count = 0;
+        keys_complain(complaints, 0, "more than ", cursor_of_text("256"),
+                      " @revoked lines: host certificates are not accepted; replace the CA instead");
+    }
+    return ret_keys->count + ret_keys->ca_count > 0 ? ERR_NONE : ERR_NOT_FOUND;
+}
+
+static bool is_revoked(const struct keys_host_keys *keys, struct cursor blob)
+{
+    uint8_t digest[CRYPTO_SHA256_BYTES];
+    crypto_sha256(blob, digest);
+    for (unsigned i = 0; i < keys->revoked_hash_count; i++) {
+        if (memcmp(keys->revoked[i], digest, sizeof digest) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_ca(struct keys_host_keys *keys, const struct keys_blob *blob)
+{
+    if (keys->has_too_many_revoked || is_revoked(keys, keys_blob_peek(blob))) {
+        keys->revoked_count++;
+        return;
+    }
+    add_blob(keys->cas, &keys->ca_count, KEYS_HOST_CAS_MAX, &keys->dropped_ca_count, blob);
+}
+
+enum err keys_host_cas_add(struct cursor file, struct keys_host_keys *keys,
+                           struct keys_complaints *complaints)
+{
+    if (cursor_len(&file) > KEYS_HOST_CA_FILE_BYTES) {
+        return ERR_TOO_LARGE;
+    }
+    struct cursor text;
+    for (unsigned line = 1; cursor_line(&file, &text); line++) {
+        struct cursor type;
+        struct cursor base64;
+        struct keys_blob blob;
+        struct cursor rest = text;
+        if (!cursor_word(&rest, &type) || *type.at == '#') {
+            continue;
+        }
+        if (!cursor_word(&rest, &base64) || keys_line_read(type, base64, &blob) != ERR_NONE) {
+            keys_complain(complaints, line, "this line is not used: \"", type, "\" begins no public key");
+            continue;
+        }
+        add_ca(keys, &blob);
+    }
+    return ERR_NONE;
 }

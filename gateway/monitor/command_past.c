@@ -26,8 +26,9 @@ static const struct {
     {"D-DIAL", "The bastion could not connect; your operators find the reason in the events."},
     {"D-EXEC", "Your access is for certain commands, or for none; \"targets\" shows what you may do."},
     {"D-FACTOR", "The code was wrong or used already; wait for the next one."},
-    {"D-HOST-KEY",
-     "The bastion knows no key, or another key, of that host; only your operators can check it."},
+    {"D-HOST-KEY", "The host could not prove who it is: the bastion knows no key, or another key, of it, or "
+                   "its certificate is "
+                   "not good; only your operators can check it."},
     {"D-IDLE", "Nothing passed for longer than the policy allows; ServerAliveInterval does not count."},
     {"D-LIMIT", "The policy bounds the length of a session; connect again."},
     {"D-LOCKED", "Too many wrong codes; wait, or ask your operators."},

@@ -12,6 +12,7 @@
 #include "auth/lease.h"
 #include "auth/lockout.h"
 #include "base/queue.h"
+#include "base/writer.h"
 #include "config/config.h"
 #include "event/event.h"
 #include "ipc/channel.h"
@@ -354,6 +355,14 @@ MUST_CHECK enum err signer_ask(struct monitor *monitor, struct connection *conne
 void signer_forget(struct monitor *monitor, uint32_t connection);
 void signer_message(struct monitor *monitor, const struct ipc_message *message);
 void signer_lost(struct monitor *monitor);
+
+/* target_trust.c */
+/** What the target may show to prove itself, as keys_host_trust_read() reads it.
+ *  @param ret_why  on an error: a fragment for the engineer
+ *  @return ERR_NOT_FOUND when nothing vouches for it; ERR_SYSTEM, ERR_DENIED and others for a file that
+ * cannot be read. */
+MUST_CHECK enum err target_trust_write(const struct access *access, const struct policy_target *target,
+                                       struct writer *out, char ret_why[static LIMIT_SENTENCE_BYTES]);
 
 /* recordings.c */
 MUST_CHECK enum err recording_open(struct access *access, int recorder_end);

@@ -15,7 +15,6 @@
 #include "base/text.h"
 #include "base/writer.h"
 #include "crypto/random.h"
-#include "keys/known_hosts.h"
 #include "state.h"
 
 enum {
@@ -122,44 +121,27 @@ static void decide(struct access *access, struct policy_decision *ret)
 
 /* ---- step 1: TARGET_OPEN ---- */
 
-static enum err collect_host_keys(struct access *access, const char *file_name, struct keys_host_keys *ret)
-{
-    struct monitor *monitor = access->connection->monitor;
-    OWNED_BYTES *bytes = NULL;
-    size_t len = 0;
-    if (file_name == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    TRY(fd_read_trusted_file(monitor->known_hosts_dir, file_name, KEYS_KNOWN_HOSTS_FILE_BYTES, &bytes, &len));
-    struct keys_complaints complaints = {0};
-    return keys_known_hosts_find(cursor_of(bytes, len), access->host, access->port, ret, &complaints);
-}
-
 static void send_ready(struct access *access, int target_fd)
 {
     struct policy_target target;
-    struct keys_host_keys *keys = calloc(1, sizeof *keys);
+    char why[LIMIT_SENTENCE_BYTES] = "no memory";
     uint8_t *body = malloc(IPC_BODY_MAX);
-    enum err err = keys == NULL || body == NULL ? ERR_MEMORY
-                                                : policy_target(access->connection->monitor->policy,
-                                                                access->host, access->port, &target);
+    enum err err = body == NULL ? ERR_MEMORY
+                                : policy_target(access->connection->monitor->policy, access->host,
+                                                access->port, &target);
     /* The policy may have been replaced while it was dialled. */
     if (err == ERR_NONE && (target.kind == POLICY_TARGET_TCP) != access->is_stream) {
         err = ERR_MISMATCH;
-    }
-    if (err == ERR_NONE && !access->is_stream) {
-        err = collect_host_keys(access, target.known_hosts, keys);
     }
     struct cursor bytes = {NULL, NULL};
     if (err == ERR_NONE) {
         struct writer out = writer_of(body, IPC_BODY_MAX);
         writer_string(&out, cursor_of(access->sid, sizeof access->sid));
         writer_bool(&out, access->is_stream);
-        writer_u8(&out, (uint8_t)keys->count);
-        for (unsigned i = 0; i < keys->count; i++) {
-            writer_string(&out, keys_blob_peek(&keys->blobs[i]));
+        err = access->is_stream ? ERR_NONE : target_trust_write(access, &target, &out, why);
+        if (err == ERR_NONE) {
+            err = writer_done(&out, &bytes);
         }
-        err = writer_done(&out, &bytes);
     }
     if (err == ERR_NONE) {
         access->state = ACCESS_READY;
@@ -169,15 +151,14 @@ static void send_ready(struct access *access, int target_fd)
         target_done(access);
     } else {
         char sentence[LIMIT_SENTENCE_BYTES];
-        (void)snprintf(sentence, sizeof sentence,
-                       "the bastion knows no host key of %s (%s), and it never trusts a first contact; ask "
-                       "your operators",
-                       access->host,
-                       err == ERR_NOT_FOUND ? "no line in its known_hosts file" : err_text(err));
+        (void)snprintf(
+            sentence, sizeof sentence,
+            "the bastion knows no host key of %s (%.150s), and it never trusts a first contact; ask "
+            "your operators",
+            access->host, why);
         deny(access, "target.no_host_key", "D-HOST-KEY", sentence);
         target_done(access);
     }
-    free(keys);
     free(body);
 }
 

@@ -114,21 +114,9 @@ enum err access_denied(struct access *access, struct cursor body)
 static enum err read_ready(struct access *access, struct cursor body)
 {
     struct cursor sid;
-    uint8_t count = 0;
     TRY(cursor_string(&body, LIMIT_SID_BYTES, &sid));
     TRY(cursor_bool(&body, &access->is_stream));
-    TRY(cursor_u8(&body, &count));
-    access->host_keys = calloc(count == 0 ? 1 : count, sizeof *access->host_keys);
-    if (access->host_keys == NULL) {
-        return ERR_MEMORY;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        struct cursor blob;
-        TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &blob));
-        TRY(keys_blob_copy(blob, &access->host_keys[i]));
-        access->host_key_count++;
-    }
-    return cursor_end(&body);
+    return access->is_stream ? cursor_end(&body) : access_read_trust(access, body);
 }
 
 enum err access_ready(struct access *access, struct ipc_message *message)
@@ -413,7 +401,7 @@ static void free_access(struct access *access)
     queue_done(&access->stream.to_target);
     queue_done(&access->stream.to_client);
     recorder_done(&access->recorder);
-    free(access->host_keys);
+    free(access->trust_bytes);
     free(access);
 }
 

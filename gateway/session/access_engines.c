@@ -168,22 +168,7 @@ void access_refuse_login(struct access *access, const char *sentence)
 
 static enum err target_host_key(void *owner, struct cursor key_blob)
 {
-    struct access *access = owner;
-    (void)keys_fingerprint(key_blob, access->host_key_fingerprint);
-    for (unsigned i = 0; i < access->host_key_count; i++) {
-        if (cursor_equal(key_blob, keys_blob_peek(&access->host_keys[i]))) {
-            return ERR_NONE;
-        }
-    }
-    char sentence[LIMIT_SENTENCE_BYTES];
-    (void)snprintf(sentence, sizeof sentence,
-                   "%s showed a host key that the bastion does not know (%s); somebody may be in between, or "
-                   "it was set up "
-                   "anew: tell your operators [D-HOST-KEY]",
-                   access->host, access->host_key_fingerprint);
-    session_note(access->session, access->ref, "host_key_changed", sentence);
-    access_refuse_login(access, sentence);
-    return ERR_MISMATCH;
+    return access_judge_host_key(owner, key_blob);
 }
 
 static void target_packet(void *owner, uint8_t type, struct cursor payload)
@@ -199,7 +184,7 @@ static enum err record_login(struct access *access)
     uint8_t memory[256];
     struct writer out = writer_of(memory, sizeof memory);
     writer_text(&out, access->auth.user);
-    writer_text(&out, access->host_key_fingerprint);
+    writer_text(&out, access->host_key_text);
     struct cursor body;
     TRY(writer_done(&out, &body));
     return recorder_add(&access->recorder, RECORD_TARGET_LOGIN, RECORD_WHOLE_ACCESS, body,
@@ -278,7 +263,10 @@ static void target_received(struct loop_receive *receive, uint8_t *bytes, int re
 
 enum err access_start_target(struct access *access)
 {
+    char kinds[ACCESS_HOST_KINDS_BYTES];
     struct engine_config config = {.role = ENGINE_CLIENT,
+                                   .host_keys = access_host_kinds(access, kinds),
+                                   .wants_host_certificate = keys_host_trust_has_ca(&access->trust),
                                    .rekey_bytes = SESSION_REKEY_BYTES,
                                    .rekey_seconds = SESSION_REKEY_S,
                                    .output_limit_bytes = SESSION_OUTPUT_LIMIT_BYTES};

@@ -7,7 +7,7 @@
 #include "base/queue.h"
 #include "engine/engine.h"
 #include "ipc/channel.h"
-#include "keys/known_hosts.h"
+#include "keys/host_trust.h"
 #include "loop/loop.h"
 #include "policy/grant.h"
 #include "relay/gate.h"
@@ -25,6 +25,8 @@ enum {
     SESSION_REKEY_S = 3600,                             /* RFC 4253 section 9 */
     SESSION_ORIGINATOR_BYTES = LIMIT_ADDRESS_BYTES + 8, /* an address, and ":65535" */
     SESSION_CLIENT_SOURCE_BYTES = LIMIT_ADDRESS_BYTES,
+    ACCESS_HOST_KINDS_BYTES = 160,    /* names of all kinds of host keys, and a NUL */
+    ACCESS_HOST_KEY_TEXT_BYTES = 128, /* two fingerprints and some words */
 };
 #define SESSION_REKEY_BYTES (UINT64_C(1) << 30) /* RFC 4253 section 9 */
 
@@ -107,9 +109,11 @@ struct access {
     struct userauth auth;
     struct gate *gate; /* OWNED */
     struct policy_grant grant;
-    struct keys_blob *host_keys; /* OWNED, acceptable host keys of the target */
-    unsigned host_key_count;
-    char host_key_fingerprint[KEYS_FINGERPRINT_BYTES];
+    uint8_t *trust_bytes; /* OWNED, what `trust` borrows */
+    struct keys_host_trust trust;
+    bool is_host_trusted; /* it showed the key or certificate with this hash */
+    uint8_t host_key_hash[32];
+    char host_key_text[ACCESS_HOST_KEY_TEXT_BYTES]; /* for the recording */
     char refusal[LIMIT_SENTENCE_BYTES]; /* why it cannot go on, before the engineer could be told */
     uint8_t login_key[256];
     size_t login_key_bytes;
@@ -214,6 +218,16 @@ MUST_CHECK enum err access_ask_login(struct access *access);
 uint64_t access_idle_us(const struct access *access, uint64_t now_us);
 /** The gate, or the stream, is open from now on. */
 void access_opened(struct access *access);
+
+/* access_host_key.c */
+/** @param body  as keys_host_trust_write() writes it, and nothing after it */
+MUST_CHECK enum err access_read_trust(struct access *access, struct cursor body);
+/** Kinds of host keys to ask the target for, best first. Returns `text`. */
+const char *access_host_kinds(const struct access *access, char text[static ACCESS_HOST_KINDS_BYTES]);
+/** What the target shows, at each key exchange. When it is not trusted, the engineer and the operator are
+ * told.
+ *  @return ERR_MISMATCH. */
+MUST_CHECK enum err access_judge_host_key(struct access *access, struct cursor shown);
 
 /* access_tcp.c */
 MUST_CHECK enum err stream_start(struct access *access);

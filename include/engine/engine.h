@@ -31,15 +31,18 @@ enum {
 struct engine_config {
     enum engine_role role;
     struct cursor
-        host_public_blob;       /* server: ssh-ed25519 blob; the private half lives elsewhere, see sign() */
-    const char *ciphers;        /* comma-separated, best first; NULL is the default list */
-    bool prefers_fast_cipher;   /* server: once much data passes, new keys with AES-GCM for a client that
-                                   prefers   chacha20-poly1305 and can do both */
-    const char *client_user;    /* client: the account to log in as */
-    uint64_t rekey_bytes;       /* new keys after so many bytes in one direction; 0 is libssh's limit */
-    uint32_t rekey_seconds;     /* new keys after so much time, looked at when a packet passes; 0 is never */
-    size_t output_limit_bytes;  /* most bytes that may wait in engine_output(); 0 is 1 MiB */
-    const char *banner_comment; /* server: text after "SSH-2.0-bastion "; NULL is none */
+        host_public_blob;     /* server: ssh-ed25519 blob; the private half lives elsewhere, see sign() */
+    const char *ciphers;      /* comma-separated, best first; NULL is the default list */
+    bool prefers_fast_cipher; /* server: once much data passes, new keys with AES-GCM for a client that
+                                 prefers   chacha20-poly1305 and can do both */
+    const char *client_user;  /* client: the account to log in as */
+    const char *host_keys;    /* client: kinds of plain host keys and signatures to ask for, comma-separated,
+                                 best first; NULL is the default list */
+    bool wants_host_certificate; /* client: ask for certificates of these kinds first */
+    uint64_t rekey_bytes;        /* new keys after so many bytes in one direction; 0 is libssh's limit */
+    uint32_t rekey_seconds;      /* new keys after so much time, looked at when a packet passes; 0 is never */
+    size_t output_limit_bytes;   /* most bytes that may wait in engine_output(); 0 is 1 MiB */
+    const char *banner_comment;  /* server: text after "SSH-2.0-bastion "; NULL is none */
 };
 
 /** What the owner is told. Each may be NULL, except sign() of a server and host_key() of a client. */
@@ -48,7 +51,8 @@ struct engine_events {
      * is the session id (RFC 4253 section 7.2). Synchronous. Anything but ERR_NONE ends the connection. */
     enum err (*sign)(void *owner, struct cursor hash, struct writer *ret_signature_blob);
     /** Client: the target's public key or certificate, at every key exchange, before its signature is
-     * checked. Anything but ERR_NONE ends the connection with that error. */
+     * checked. What the target shows need not be of a kind that was asked for, and of a certificate nothing
+     * was checked. Anything but ERR_NONE ends the connection with that error. */
     enum err (*host_key)(void *owner, struct cursor key_blob);
     /** A raw packet. Server: types 50..79 until engine_accept_user(), then 80..100. Client: 80..100 after the
      * login.

@@ -3,28 +3,14 @@
 #ifndef KEYS_USER_CERTIFICATE_H
 #define KEYS_USER_CERTIFICATE_H
 
-#include "keys/blob.h"
-
-enum {
-    KEYS_ALGORITHM_BYTES = 64,
-    KEYS_PRINCIPALS_MAX = 256,
-    KEYS_KEY_ID_BYTES = 256, /* the most that is accepted of a key id */
-};
+#include "keys/certified.h"
 
 /** What a certificate says; the cursors are borrowed from its blob. */
 struct keys_user_certificate {
-    struct keys_blob key; /* the certified key, as a plain blob */
-    uint64_t serial;
-    struct cursor key_id;
-    struct cursor principals; /* repeated strings, at least one */
-    uint64_t valid_after_s, valid_before_s;
+    struct keys_certified claims;
     struct cursor source_address; /* a list; at == NULL: none */
     bool is_verify_required;      /* the token must have asked for PIN or fingerprint */
-    struct cursor ca_blob, signed_bytes, signature;
 };
-
-/** "rsa-sha2-512-cert-v01@openssh.com" is "rsa-sha2-512". @return false for what names no certificate. */
-bool keys_certificate_algorithm(struct cursor algorithm, char ret_plain[static KEYS_ALGORITHM_BYTES]);
 
 /** Read a user certificate. The signature is not checked.
  *  @return ERR_TRUNCATED; ERR_TOO_LARGE; ERR_MALFORMED, also for a host certificate, no principal, a critical

@@ -13,10 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct keys_public key;
-    if (keys_blob_parse(keys_blob_peek(&certificate.key), &key) != ERR_NONE) {
+    if (keys_blob_parse(keys_blob_peek(&certificate.claims.key), &key) != ERR_NONE) {
         abort();
     }
-    (void)!keys_user_certificate_refuse(&certificate, certificate.ca_blob, cursor_of_text("alice"),
+    (void)!keys_user_certificate_refuse(&certificate, certificate.claims.ca_blob, cursor_of_text("alice"),
                                         "10.0.0.1", 1);
     return 0;
 }

@@ -171,7 +171,7 @@ static const char *verify_certified(struct signer *signer, uint32_t ref, struct 
         return refusal;
     }
     struct keys_proof proof;
-    if (keys_signature_verify(keys_blob_peek(&certificate->key), cursor_of_text(algorithm),
+    if (keys_signature_verify(keys_blob_peek(&certificate->claims.key), cursor_of_text(algorithm),
                               certified->request.signature, data, KEYS_TOUCH_REQUIRED, &proof) != ERR_NONE) {
         return "the signature is not the certified key's over this session";
     }
@@ -194,12 +194,12 @@ static enum err answer_certified(struct signer *signer, uint32_t ref, struct cur
     char id[KEYS_KEY_ID_BYTES + 1] = "";
     char fingerprint[KEYS_FINGERPRINT_BYTES] = "";
     if (is_ok) {
-        text_printable(certified.certificate.key_id, id, sizeof id);
-        (void)keys_fingerprint(keys_blob_peek(&certified.certificate.key), fingerprint);
+        text_printable(certified.certificate.claims.key_id, id, sizeof id);
+        (void)keys_fingerprint(keys_blob_peek(&certified.certificate.claims.key), fingerprint);
     }
     writer_bool(reply, is_ok);
     writer_text(reply, is_ok ? "" : signer->refusal);
-    writer_u64be(reply, is_ok ? certified.certificate.serial : 0);
+    writer_u64be(reply, is_ok ? certified.certificate.claims.serial : 0);
     writer_text(reply, id);
     writer_text(reply, fingerprint);
     return ERR_NONE;

@@ -30,29 +30,57 @@ struct client {
     uint32_t exit_status;
 };
 
+static const struct {
+    const char *name, *algorithm;
+} HOST_KEYS[] = {{"ed25519", "ssh-ed25519"}, {"ecdsa", "ecdsa-sha2-nistp256"}, {"rsa", "rsa-sha2-512"}};
+
+static void keygen(const char *const arguments[])
+{
+    int status = 0;
+    pid_t child = wire_run(arguments, 0, 1, "/dev/null");
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* Keys of the host, each with a certificate. */
+static void make_host_keys(const struct sshd *sshd)
+{
+    char ca[WIRE_TEXT_BYTES], path[WIRE_TEXT_BYTES], public[2 * WIRE_TEXT_BYTES];
+    (void)snprintf(ca, sizeof ca, "%s/host_ca", sshd->folder);
+    keygen((const char *[]){"/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", ca, NULL});
+    for (size_t i = 0; i < COUNT_OF(HOST_KEYS); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", sshd->folder, HOST_KEYS[i].name);
+        (void)snprintf(public, sizeof public, "%s.pub", path);
+        keygen((const char *[]){"/usr/bin/ssh-keygen", "-q", "-t", HOST_KEYS[i].name, "-N", "", "-f", path,
+                                NULL});
+        keygen((const char *[]){"/usr/bin/ssh-keygen", "-q", "-s", ca, "-h", "-I", "host", "-n", "node1",
+                                public, NULL});
+    }
+}
+
 static void start_sshd(struct sshd *sshd, const struct crypto_ed25519 *trusted_ca)
 {
-    char text[4 * WIRE_TEXT_BYTES], path[WIRE_TEXT_BYTES], line[WIRE_TEXT_BYTES];
+    char text[8 * WIRE_TEXT_BYTES], line[WIRE_TEXT_BYTES];
     (void)snprintf(sshd->folder, sizeof sshd->folder, "/tmp/test_sshd.XXXXXX");
     assert_non_null(mkdtemp(sshd->folder));
-    (void)snprintf(path, sizeof path, "%s/host", sshd->folder);
-    const char *const KEYGEN[] = {"/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path, NULL};
-    int status = 0;
-    pid_t keygen = wire_run(KEYGEN, 0, 1, "/dev/null");
-    assert_int_equal(waitpid(keygen, &status, 0), keygen);
-    assert_int_equal(status, 0);
+    make_host_keys(sshd);
     wire_public_line(trusted_ca, line);
     (void)snprintf(text, sizeof text, "%s\n", line);
     wire_write_file(sshd->folder, "ca.pub", 0600, cursor_of_text(text));
     /* A port of the kernel's choice; sshd binds it again a moment later. */
     int listener = wire_listen(&sshd->port);
     fd_close(&listener);
-    (void)snprintf(
-        text, sizeof text,
-        "Port %u\nListenAddress 127.0.0.1\nHostKey %s/host\nTrustedUserCAKeys %s/ca.pub\n"
-        "PidFile none\nPermitRootLogin yes\nUsePAM no\nPasswordAuthentication no\n"
-        "KbdInteractiveAuthentication no\nAuthorizedKeysFile none\nRekeyLimit 1M\nLogLevel DEBUG1\n",
-        (unsigned)sshd->port, sshd->folder, sshd->folder);
+    int len =
+        snprintf(text, sizeof text,
+                 "Port %u\nListenAddress 127.0.0.1\nTrustedUserCAKeys %s/ca.pub\n"
+                 "PidFile none\nPermitRootLogin yes\nUsePAM no\nPasswordAuthentication no\n"
+                 "KbdInteractiveAuthentication no\nAuthorizedKeysFile none\nRekeyLimit 1M\nLogLevel DEBUG1\n",
+                 (unsigned)sshd->port, sshd->folder);
+    for (size_t i = 0; i < COUNT_OF(HOST_KEYS); i++) {
+        len +=
+            snprintf(text + len, sizeof text - (size_t)len, "HostKey %s/%s\nHostCertificate %s/%s-cert.pub\n",
+                     sshd->folder, HOST_KEYS[i].name, sshd->folder, HOST_KEYS[i].name);
+    }
     wire_write_file(sshd->folder, "config", 0600, cursor_of_text(text));
     (void)mkdir("/run/sshd", 0755); /* sshd wants it to be there */
     char config[WIRE_TEXT_BYTES], log[WIRE_TEXT_BYTES];
@@ -70,21 +98,22 @@ static void stop_sshd(struct sshd *sshd)
     wire_remove_folder(sshd->folder);
 }
 
-/* The real host key is read from the file that ssh-keygen wrote. */
-static void expect_host_key(struct client *client, const struct sshd *sshd)
+/* What sshd must show is read from the files that ssh-keygen wrote. */
+static void expect_host_key(struct client *client, const struct sshd *sshd, const char *file_name)
 {
-    char path[WIRE_TEXT_BYTES], line[WIRE_TEXT_BYTES] = "";
+    static uint8_t blob[WIRE_TEXT_BYTES * 4];
+    char path[WIRE_TEXT_BYTES], line[WIRE_TEXT_BYTES * 4] = "";
     struct cursor word;
-    (void)snprintf(path, sizeof path, "%s/host.pub", sshd->folder);
+    size_t len = 0;
+    (void)snprintf(path, sizeof path, "%s/%s", sshd->folder, file_name);
     FILE *file = fopen(path, "re");
     assert_non_null(file);
     assert_non_null(fgets(line, sizeof line, file));
     assert_int_equal(fclose(file), 0);
     struct cursor text = cursor_of_text(line);
     assert_true(cursor_word(&text, &word) && cursor_word(&text, &word));
-    assert_int_equal(crypto_base64_decode(word, CRYPTO_BASE64_PADDED, client->pair.host_blob,
-                                          sizeof client->pair.host_blob, &client->pair.host_blob_bytes),
-                     ERR_NONE);
+    assert_int_equal(crypto_base64_decode(word, CRYPTO_BASE64_PADDED, blob, sizeof blob, &len), ERR_NONE);
+    client->pair.shown = cursor_of(blob, len);
 }
 
 static void on_data(struct client *client, struct cursor data)
@@ -194,7 +223,6 @@ static int log_in(struct client *client, const struct sshd *sshd, const struct c
     struct cursor blob;
     int fd = wire_connect(sshd->port);
     assert_true(fd >= 0);
-    expect_host_key(client, sshd);
     client->pair.user = client;
     client->pair.client_packet = on_packet;
     client->pair.client_config.rekey_bytes = (uint64_t)3 * 1024 * 1024;
@@ -218,6 +246,7 @@ static void sshd_accepts_certificate_and_runs_command(void **state)
     static struct client client;
     client = (struct client){0};
     pair_init(&client.pair);
+    expect_host_key(&client, sshd, "ed25519.pub");
     int fd = log_in(&client, sshd, &client.pair.user_ca);
     assert_int_equal(client.pair.login_result, ERR_NONE);
     open_channel(&client);
@@ -242,10 +271,46 @@ static void sshd_refuses_certificate_of_another_ca(void **state)
     static struct client client;
     client = (struct client){0};
     pair_init(&client.pair);
+    expect_host_key(&client, sshd, "ed25519.pub");
     int fd = log_in(&client, sshd, &client.pair.host_key);
     assert_int_equal(client.pair.login_result, ERR_DENIED);
     fd_close(&fd);
     pair_done(&client.pair);
+}
+
+/* Each kind of certificate, at the first key exchange and at the ones that data makes necessary; and plain
+ * keys where none is asked for. */
+static void sshd_shows_the_kind_of_host_key_that_is_asked_for(void **state)
+{
+    const struct sshd *sshd = *state;
+    static struct client client;
+    for (size_t row = 0; row < 2 * COUNT_OF(HOST_KEYS); row++) {
+        bool wants_certificate = row < COUNT_OF(HOST_KEYS);
+        size_t kind = row % COUNT_OF(HOST_KEYS);
+        char file_name[WIRE_TEXT_BYTES];
+        client = (struct client){0};
+        pair_init(&client.pair);
+        client.pair.client_config.host_keys = HOST_KEYS[kind].algorithm;
+        client.pair.client_config.wants_host_certificate = wants_certificate;
+        (void)snprintf(file_name, sizeof file_name, "%s%s.pub", HOST_KEYS[kind].name,
+                       wants_certificate ? "-cert" : "");
+        expect_host_key(&client, sshd, file_name);
+        int fd = log_in(&client, sshd, &client.pair.user_ca);
+        assert_int_equal(client.pair.login_result, ERR_NONE);
+        open_channel(&client);
+        while (!client.is_open) {
+            assert_int_equal(wire_step(fd, client.pair.client), ERR_NONE);
+        }
+        run_command(&client, "cat");
+        while (!client.is_closed) {
+            send_data(&client);
+            assert_int_equal(wire_step(fd, client.pair.client), ERR_NONE);
+        }
+        assert_true(client.received == DATA_BYTES && client.bad_count == 0);
+        assert_true(client.pair.host_key_count > 8);
+        fd_close(&fd);
+        pair_done(&client.pair);
+    }
 }
 
 static int set_up(void **state)
@@ -270,6 +335,7 @@ int main(void)
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(sshd_accepts_certificate_and_runs_command),
         cmocka_unit_test(sshd_refuses_certificate_of_another_ca),
+        cmocka_unit_test(sshd_shows_the_kind_of_host_key_that_is_asked_for),
     };
     if (access("/usr/sbin/sshd", X_OK) != 0 || access("/usr/bin/ssh-keygen", X_OK) != 0 || geteuid() != 0) {
         (void)puts("left out: needs /usr/sbin/sshd, ssh-keygen and root");

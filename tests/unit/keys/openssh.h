@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/writer.h"
+#include "crypto/base64.h"
 #include "keys/blob.h"
 #include "unit_test.h"
 
@@ -107,6 +108,28 @@ __attribute__((unused)) static void openssh_blob(const char *name, struct keys_b
     struct cursor base64 = {NULL, NULL};
     assert_true(cursor_word(&line, &type) && cursor_word(&line, &base64));
     assert_int_equal(keys_line_read(type, base64, ret_blob), ERR_NONE);
+}
+
+enum { CERTIFICATE_BYTES = LIMIT_KEY_BLOB_BYTES };
+
+/* What `ssh-keygen -s CA -I some-id OPTIONS KEY.pub` makes. */
+__attribute__((unused)) static struct cursor openssh_certify(const char *ca, const char *key,
+                                                             const char *options,
+                                                             uint8_t memory[static CERTIFICATE_BYTES])
+{
+    static char text[OUTPUT_BYTES];
+    char file[WORD_BYTES];
+    if (run(text, "ssh-keygen -q -s %s -I some-id -z 77 %s %s.pub", ca, options, key) != 0) {
+        fail_msg("ssh-keygen -s: %s", text);
+    }
+    (void)snprintf(file, sizeof file, "%s-cert.pub", key);
+    struct cursor line = cursor_of(text, openssh_read_file(file, text));
+    struct cursor word = {NULL, NULL};
+    assert_true(cursor_word(&line, &word) && cursor_word(&line, &word));
+    size_t len = 0;
+    assert_int_equal(crypto_base64_decode(word, CRYPTO_BASE64_PADDED, memory, CERTIFICATE_BYTES, &len),
+                     ERR_NONE);
+    return cursor_of(memory, len);
 }
 
 __attribute__((unused)) static void openssh_agent_start(void)

@@ -129,15 +129,80 @@ static void revoked_key_is_never_accepted(void **state)
     assert_int_equal(keys.revoked_count, 1);
 }
 
-static void cert_authority_is_counted_and_not_used(void **state)
+static void cert_authority_of_a_host_is_collected(void **state)
 {
     (void)state;
     static char text[OUTPUT_BYTES];
-    (void)snprintf(text, sizeof text, "@cert-authority *.internal %s\n@cert-authority other %s\n", key_a,
-                   key_b);
-    assert_int_equal(find_in(text, "node1.internal", 22), ERR_NOT_FOUND);
-    assert_int_equal(keys.cert_authority_count, 1);
+    (void)snprintf(text, sizeof text,
+                   "@cert-authority *.internal %s\n@cert-authority *.internal %s\n@cert-authority other %s\n",
+                   key_a, key_a, key_b);
+    assert_int_equal(find_in(text, "node1.internal", 22), ERR_NONE);
+    assert_int_equal(keys.count, 0);
+    assert_int_equal(keys.ca_count, 1);
+    assert_true(cursor_equal(keys_blob_peek(&keys.cas[0]), keys_blob_peek(&blob_a)));
+    assert_int_equal(find_in(text, "node1", 22), ERR_NOT_FOUND);
+    assert_int_equal(keys.ca_count, 0);
     assert_int_equal(complaints.count, 0);
+}
+
+static void revoked_ca_is_never_accepted(void **state)
+{
+    (void)state;
+    static char text[OUTPUT_BYTES];
+    static char file[OUTPUT_BYTES];
+    (void)snprintf(text, sizeof text, "@cert-authority * %s\n@revoked other %s\n", key_a, key_a);
+    (void)snprintf(file, sizeof file, "# CAs\n%s old\n%s new\nnonsense\n", key_a, key_b);
+    assert_int_equal(find_in(text, "node1", 22), ERR_NOT_FOUND);
+    assert_int_equal(keys.revoked_count, 1);
+    assert_int_equal(keys_host_cas_add(cursor_of_text(file), &keys, &complaints), ERR_NONE);
+    assert_int_equal(keys.ca_count, 1);
+    assert_true(cursor_equal(keys_blob_peek(&keys.cas[0]), keys_blob_peek(&blob_b)));
+    assert_int_equal(complaints.count, 1);
+    assert_int_equal(complaints.rows[0].line, 4);
+}
+
+static void seventeenth_ca_is_dropped_and_counted(void **state)
+{
+    (void)state;
+    static char file[OUTPUT_BYTES];
+    size_t len = 0;
+    for (uint8_t i = 0; i <= KEYS_HOST_CAS_MAX; i++) {
+        struct keys_blob blob;
+        char line[KEYS_LINE_BYTES];
+        keys_blob_of_ed25519((const uint8_t[32]){i}, &blob);
+        assert_int_equal(keys_line_write(keys_blob_peek(&blob), line, sizeof line), ERR_NONE);
+        len += (size_t)snprintf(file + len, sizeof file - len, "%s\n", line);
+    }
+    memset(&keys, 0, sizeof keys);
+    assert_int_equal(keys_host_cas_add(cursor_of(file, len), &keys, &complaints), ERR_NONE);
+    assert_int_equal(keys.ca_count, KEYS_HOST_CAS_MAX);
+    assert_int_equal(keys.dropped_ca_count, 1);
+    static char large[KEYS_HOST_CA_FILE_BYTES + 1];
+    assert_int_equal(keys_host_cas_add(cursor_of(large, sizeof large), &keys, &complaints), ERR_TOO_LARGE);
+}
+
+/* What cannot be remembered could be what a CA certified: no certificate is accepted then. */
+static void more_revocations_than_fit_leave_no_ca(void **state)
+{
+    (void)state;
+    enum { LINE = 128 };
+    static char text[(KEYS_REVOKED_MAX + 2) * LINE];
+    for (unsigned extra = 0; extra < 2; extra++) {
+        size_t len = (size_t)snprintf(text, sizeof text, "@cert-authority * %s\nnode1 %s\n", key_a, key_a);
+        for (unsigned i = 0; i < KEYS_REVOKED_MAX + extra; i++) {
+            struct keys_blob blob;
+            char line[KEYS_LINE_BYTES];
+            keys_blob_of_ed25519((const uint8_t[32]){(uint8_t)i, (uint8_t)(i >> 8), 1}, &blob);
+            assert_int_equal(keys_line_write(keys_blob_peek(&blob), line, sizeof line), ERR_NONE);
+            len += (size_t)snprintf(text + len, sizeof text - len, "@revoked * %s\n", line);
+        }
+        assert_int_equal(find_in(text, "node1", 22), ERR_NONE);
+        assert_int_equal(keys.count, 1);
+        assert_int_equal(keys.ca_count, 1 - extra);
+        assert_int_equal(complaints.count, extra);
+        assert_int_equal(keys_host_cas_add(cursor_of_text(key_b), &keys, &complaints), ERR_NONE);
+        assert_int_equal(keys.ca_count, extra == 0 ? 2 : 0);
+    }
 }
 
 static void unusable_lines_are_named(void **state)
@@ -209,7 +274,10 @@ int main(void)
         cmocka_unit_test(names_hashed_by_ssh_keygen_match),
         cmocka_unit_test(several_keys_of_a_host_are_collected_once),
         cmocka_unit_test(revoked_key_is_never_accepted),
-        cmocka_unit_test(cert_authority_is_counted_and_not_used),
+        cmocka_unit_test(cert_authority_of_a_host_is_collected),
+        cmocka_unit_test(revoked_ca_is_never_accepted),
+        cmocka_unit_test(seventeenth_ca_is_dropped_and_counted),
+        cmocka_unit_test(more_revocations_than_fit_leave_no_ca),
         cmocka_unit_test(unusable_lines_are_named),
         cmocka_unit_test(file_cut_anywhere_accepts_no_other_key),
         cmocka_unit_test(seventeenth_key_is_dropped_and_counted),

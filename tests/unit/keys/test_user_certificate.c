@@ -2,10 +2,7 @@
 
 #include <time.h>
 
-#include "crypto/base64.h"
 #include "openssh.h"
-
-enum { CERTIFICATE_BYTES = LIMIT_KEY_BLOB_BYTES };
 
 static const struct {
     const char *name, *options;
@@ -34,25 +31,6 @@ static int remove_keys(void **state)
     return 0;
 }
 
-/* What `ssh-keygen -s CA -I some-id OPTIONS KEY.pub` makes. */
-static struct cursor certify(const char *ca, const char *key, const char *options,
-                             uint8_t memory[static CERTIFICATE_BYTES])
-{
-    static char text[OUTPUT_BYTES];
-    char file[WORD_BYTES];
-    if (run(text, "ssh-keygen -q -s %s -I some-id -z 77 %s %s.pub", ca, options, key) != 0) {
-        fail_msg("ssh-keygen -s: %s", text);
-    }
-    (void)snprintf(file, sizeof file, "%s-cert.pub", key);
-    struct cursor line = cursor_of(text, openssh_read_file(file, text));
-    struct cursor word = {NULL, NULL};
-    assert_true(cursor_word(&line, &word) && cursor_word(&line, &word));
-    size_t len = 0;
-    assert_int_equal(crypto_base64_decode(word, CRYPTO_BASE64_PADDED, memory, CERTIFICATE_BYTES, &len),
-                     ERR_NONE);
-    return cursor_of(memory, len);
-}
-
 static const char *judge(struct cursor blob, const char *ca, const char *person, const char *from)
 {
     struct keys_user_certificate certificate;
@@ -72,16 +50,16 @@ static void certificate_of_every_type_vouches_for_its_key(void **state)
     for (size_t i = 0; i < COUNT_OF(TYPES); i++) {
         for (size_t ca = 0; ca < COUNT_OF(TYPES); ca++) {
             const char *ca_name = TYPES[ca].name;
-            struct cursor blob = certify(ca_name, TYPES[i].name, "-n alice,bob -V -5m:+5m", memory);
+            struct cursor blob = openssh_certify(ca_name, TYPES[i].name, "-n alice,bob -V -5m:+5m", memory);
             assert_null(judge(blob, ca_name, "alice", "10.0.0.1"));
             assert_null(judge(blob, ca_name, "bob", "10.0.0.1"));
             struct keys_user_certificate certificate;
             struct keys_blob plain;
             openssh_blob(TYPES[i].name, &plain);
             assert_int_equal(keys_user_certificate_read(blob, &certificate), ERR_NONE);
-            assert_true(cursor_equal(keys_blob_peek(&plain), keys_blob_peek(&certificate.key)));
-            assert_int_equal(certificate.serial, 77);
-            assert_true(cursor_equal_text(certificate.key_id, "some-id"));
+            assert_true(cursor_equal(keys_blob_peek(&plain), keys_blob_peek(&certificate.claims.key)));
+            assert_int_equal(certificate.claims.serial, 77);
+            assert_true(cursor_equal_text(certificate.claims.key_id, "some-id"));
         }
     }
 }
@@ -109,8 +87,8 @@ static void certificate_is_refused_by_its_row(void **state)
     };
     uint8_t memory[CERTIFICATE_BYTES];
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
-        const char *why =
-            judge(certify("ca", "ed25519", ROWS[i].options, memory), "ca", ROWS[i].person, ROWS[i].from);
+        const char *why = judge(openssh_certify("ca", "ed25519", ROWS[i].options, memory), "ca",
+                                ROWS[i].person, ROWS[i].from);
         if (ROWS[i].why == NULL) {
             assert_null(why);
         } else {
@@ -124,7 +102,7 @@ static void certificate_of_another_ca_is_refused(void **state)
 {
     (void)state;
     uint8_t memory[CERTIFICATE_BYTES];
-    struct cursor blob = certify("other-ca", "ed25519", "-n alice", memory);
+    struct cursor blob = openssh_certify("other-ca", "ed25519", "-n alice", memory);
     assert_non_null(strstr(judge(blob, "ca", "alice", "10.0.0.1"), "not signed"));
     assert_null(judge(blob, "other-ca", "alice", "10.0.0.1"));
 }
@@ -133,7 +111,7 @@ static void certificate_with_any_byte_changed_is_refused(void **state)
 {
     (void)state;
     uint8_t memory[CERTIFICATE_BYTES];
-    struct cursor blob = certify("ca", "ed25519", "-n alice -O source-address=10.0.0.1", memory);
+    struct cursor blob = openssh_certify("ca", "ed25519", "-n alice -O source-address=10.0.0.1", memory);
     for (size_t i = 0; i < cursor_len(&blob); i++) {
         memory[i] ^= 1;
         assert_non_null(judge(blob, "ca", "alice", "10.0.0.1"));
@@ -146,7 +124,7 @@ static void certificate_cut_or_longer_is_unreadable(void **state)
 {
     (void)state;
     uint8_t memory[CERTIFICATE_BYTES];
-    struct cursor blob = certify("ca", "p256", "-n alice", memory);
+    struct cursor blob = openssh_certify("ca", "p256", "-n alice", memory);
     struct keys_user_certificate certificate;
     size_t whole = cursor_len(&blob);
     for (size_t len = 0; len <= whole + 1; len++) {

@@ -1,0 +1,142 @@
+"""What vouches for hosts: certificates that targets show."""
+
+import os
+import subprocess
+
+from support import LabCase, read, write
+
+TARGETS = """\
+  sealed:
+    kind: ssh
+    hosts: [sealed, sealed2]
+    addresses: [private]
+    login_as: [ec2-user]
+    host_keys: { known_hosts: sealed.known_hosts, ca: [host_ca.pub] }
+"""
+RULES = """\
+  - { id: ci-sealed, who: [ci], to: [sealed], as: [ec2-user], can: { exec: true }, when: { from: [engineers] } }
+"""
+
+
+class TargetCertificatesTest(LabCase):
+    """node1's sshd reads its certificate anew for each connection, so each test gives it another one."""
+
+    @classmethod
+    def new_lab(cls):
+        cls.made = os.path.join(cls.base, "made")
+        os.makedirs(cls.made)
+        for name, key in (("ca", "ed25519"), ("ca-rsa", "rsa"), ("ca-strange", "ed25519")):
+            subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", key, "-C", f"{name} of hosts", "-f", cls.file(name)], check=True)
+        cls.settings = {"names": ("sealed", "sealed2", "node9"), "more_targets": TARGETS, "more_rules": RULES,
+                        "sshd_lines": f"HostCertificate {cls.file('host-cert.pub')}\n"}
+        lab = super().new_lab()
+        cls.host_key = read(lab.path("node1", "ssh_host_ed25519_key.pub"))
+        write(cls.file("host.pub"), cls.host_key)
+        return lab
+
+    @classmethod
+    def file(cls, name):
+        return os.path.join(cls.made, name)
+
+    def setUp(self):
+        self.trust(known_hosts="# nothing\n", cas=read(self.file("ca.pub")))
+
+    def trust(self, known_hosts, cas):
+        write(self.lab.path("config", "sealed.known_hosts"), known_hosts)
+        write(self.lab.path("config", "host_ca.pub"), cas)
+
+    def certify(self, *words, ca="ca"):
+        subprocess.run(["ssh-keygen", "-q", "-s", self.file(ca), "-I", "node", *words, self.file("host.pub")], check=True)
+
+    def fingerprint(self, name):
+        return subprocess.run(["ssh-keygen", "-l", "-f", self.file(name)], check=True, capture_output=True, text=True).stdout.split()[1]
+
+    def log_in_to(self, host="sealed"):
+        return self.ssh("-l", "ec2-user", "node1", "id -un", options=[f"HostName={host}"])
+
+    def assert_trusted(self, host="sealed"):
+        done = self.log_in_to(host)
+        self.assertEqual((done.returncode, done.stdout), (0, b"ec2-user\n"), done.stderr)
+
+    def assert_not_trusted(self, why, host="sealed"):
+        mark = len(self.events())
+        done = self.log_in_to(host)
+        self.assert_refused(done, rf"does not trust {host}: [^\n]*{why}[^\n]*\[D-HOST-KEY\]", mark, "session.note", host=host)
+        self.assertEqual(len(self.events_since(mark, sentence=r"\[D-HOST-KEY\]")), 1, "one event")
+        self.assertIn(self.fingerprint("host.pub"), done.stderr.decode())
+        return done
+
+    def test_certificate_of_a_ca_is_enough(self):
+        for ca in ("ca", "ca-rsa"):
+            with self.subTest(ca=ca):
+                self.trust("# nothing\n", "# all of ours\n" + read(self.file("ca.pub")) + read(self.file("ca-rsa.pub")))
+                self.certify("-h", "-n", "other,sealed", "-V", "-5m:+5m", ca=ca)
+                before = self.sessions()
+                self.assert_trusted()
+                told = self.bastion("replay", "--events", *self.reading(), self.new_sessions(before)[0]["id"]).stdout
+                self.assertIn(f"{self.fingerprint('host.pub')} certified by {self.fingerprint(f'{ca}.pub')}", told)
+
+    def test_certificate_by_a_line_of_known_hosts_is_enough(self):
+        self.certify("-h", "-n", "sealed", ca="ca-strange")
+        self.trust(f"@cert-authority seal* {read(self.file('ca-strange.pub'))}", "# none\n")
+        self.assert_trusted()
+        self.trust(f"@cert-authority other {read(self.file('ca-strange.pub'))}", read(self.file("ca.pub")))
+        self.assert_not_trusted("CA that is not trusted")
+
+    def test_certificate_is_refused_by_its_row(self):
+        for words, why in ((("-h", "-n", "sealed2"), "not for this name"), (("-h", "-n", "*"), "not for this name"),
+                           (("-h", "-n", "sealed", "-V", "-10m:-5m"), "expired"),
+                           (("-h", "-n", "sealed", "-V", "+5m:+10m"), "not valid yet"),
+                           (("-h", "-n", "sealed", "-O", "critical:a@example.com=1"), "critical option"),
+                           (("-h",), "not laid out")):
+            with self.subTest(words=words):
+                self.certify(*words)
+                if why == "not laid out":  # what cannot be read has no key, only a fingerprint of the whole
+                    self.assertIn(b"not laid out", self.log_in_to().stderr)
+                else:
+                    self.assert_not_trusted(why)
+        self.certify("-h", "-n", "sealed2")
+        self.assert_trusted("sealed2")
+
+    def test_certificate_of_a_strange_ca_is_refused_with_both_fingerprints(self):
+        self.certify("-h", "-n", "sealed", ca="ca-strange")
+        done = self.assert_not_trusted("CA that is not trusted")
+        self.assertIn(self.fingerprint("ca.pub"), done.stderr.decode())
+        self.assertIn(self.fingerprint("ca-strange.pub"), done.stderr.decode())
+
+    def test_known_key_is_enough_where_the_certificate_is_of_nobody(self):
+        self.trust(f"sealed {self.host_key}", read(self.file("ca.pub")))
+        self.certify("-h", "-n", "sealed", ca="ca-strange")
+        self.assert_trusted()
+        os.unlink(self.file("host-cert.pub"))
+        self.assert_trusted()
+        self.trust("# nothing\n", read(self.file("ca.pub")))
+        self.assert_not_trusted("without a certificate")
+
+    def test_expired_certificate_is_refused_although_the_key_is_known(self):
+        self.trust(f"sealed {self.host_key}", read(self.file("ca.pub")))
+        self.certify("-h", "-n", "sealed", "-V", "-10m:-5m")
+        self.assert_not_trusted("expired")
+
+    def test_revoked_key_or_ca_is_refused(self):
+        self.certify("-h", "-n", "sealed")
+        self.trust(f"@revoked * {self.host_key}", read(self.file("ca.pub")))
+        self.assert_not_trusted("host key was revoked")
+        both = read(self.file("ca.pub")) + read(self.file("ca-rsa.pub"))
+        self.trust(f"sealed {self.host_key}\n@revoked * {read(self.file('ca.pub'))}", both)
+        self.assert_not_trusted("CA of its host certificate was revoked")
+        self.trust("# nothing\n", read(self.file("ca.pub")))
+        self.assert_trusted()
+
+    def test_ca_file_that_is_missing_lets_nobody_in(self):
+        self.certify("-h", "-n", "sealed")
+        self.trust(f"sealed {self.host_key}", "")
+        os.unlink(self.lab.path("config", "host_ca.pub"))
+        mark = len(self.events())
+        self.assert_refused(self.log_in_to(), r"host_ca.pub: not found[^\n]*\[D-HOST-KEY\]", mark, "target.no_host_key",
+                            host="sealed")
+
+    def test_target_without_a_ca_is_asked_for_its_plain_key(self):
+        self.certify("-h", "-n", "node1", ca="ca-strange")
+        done = self.ssh("-l", "ec2-user", "node1", "id -un")
+        self.assertEqual((done.returncode, done.stdout), (0, b"ec2-user\n"), done.stderr)
