@@ -56,6 +56,8 @@ static int on_key_exchange(ssh_session session, uint8_t type, ssh_buffer packet,
         if (engine->role == ENGINE_SERVER) {
             engine_steer_learn(engine, cursor_of(ssh_buffer_get(packet), ssh_buffer_get_len(packet)));
         }
+        engine->type_at = engine->byte_at; /* the last byte that libssh read is this packet's type */
+        engine->has_peer_kexinit = engine->is_authenticated;
         engine->is_rekeying = engine->is_authenticated;
         engine->host_key_accepted = false;
         return SSH_PACKET_NOT_USED;
@@ -66,6 +68,7 @@ static int on_key_exchange(ssh_session session, uint8_t type, ssh_buffer packet,
         return SSH_PACKET_USED;
     }
     engine->is_rekeying = false;
+    engine->has_peer_kexinit = false;
     engine->held_bytes = 0;
     engine->has_keys = true;
     return SSH_PACKET_NOT_USED;
@@ -101,6 +104,23 @@ static int on_connection(ssh_session session, uint8_t type, ssh_buffer packet, v
         return SSH_PACKET_USED;
     }
     return hand_over(engine, type, packet);
+}
+
+/* RFC 4253 7.1: after its KEXINIT a party sends nothing but the key exchange until its NEWKEYS. asyncssh goes
+ * on with channel data all the same. OpenSSH's sshd takes such packets, libssh's filter ends the connection.
+ * They are protected by the keys that still hold, in their order, so on an authenticated connection nothing
+ * is lost by taking them; and they are few, since the windows that the client needs for more wait in the
+ * engine until its NEWKEYS. In the first key exchange, where strict KEX matters, nothing is taken. So the
+ * owner gets the packet here, and libssh one to ignore. */
+void engine_byte_read(struct engine *engine, ssh_buffer buffer, uint8_t *byte)
+{
+    engine->byte_at = byte;
+    bool is_connection = *byte >= PACKET_FIRST_CONNECTION && *byte <= PACKET_LAST_CONNECTION;
+    if (engine->role == ENGINE_SERVER && engine->has_peer_kexinit && byte == engine->type_at &&
+        is_connection) {
+        (void)hand_over(engine, *byte, buffer);
+        *byte = PACKET_IGNORE;
+    }
 }
 
 #define TIMES_10(hook) hook, hook, hook, hook, hook, hook, hook, hook, hook, hook

@@ -7,6 +7,7 @@
 
 enum {
     PACKET_DISCONNECT = 1,
+    PACKET_IGNORE = 2,
     PACKET_SERVICE_REQUEST = 5,
     PACKET_KEXINIT = 20,
     PACKET_NEWKEYS = 21,
@@ -53,7 +54,9 @@ struct engine {
 
     bool has_keys; /* the first key exchange is done */
     bool is_rekeying;
-    bool is_ready; /* ready() was called */
+    bool has_peer_kexinit;            /* of a change of keys; until its NEWKEYS */
+    const uint8_t *byte_at, *type_at; /* see engine_byte_read(); only compared, never read */
+    bool is_ready;                    /* ready() was called */
     bool is_authenticated;
 
     ssh_key host_key;     /* server, OWNED: no private half, see server.c */
@@ -88,6 +91,10 @@ MUST_CHECK enum err engine_set_algorithms(struct engine *engine, const struct en
 /* hooks.c */
 /** Fill engine->hooks; the wrap of ssh_packet_set_default_callbacks() installs them. */
 void engine_hooks_init(struct engine *engine);
+
+/** libssh has read one byte of `buffer` to `byte`, which lies in its session where it is the type of a
+ * packet. */
+void engine_byte_read(struct engine *engine, ssh_buffer buffer, uint8_t *byte);
 
 /* wraps.c */
 /** Where libssh builds the next packet; it changes, so ask before each. */

@@ -42,11 +42,11 @@ static MUST_CHECK enum err read_ciphers(struct cursor kexinit, struct cursor *re
     return cursor_string(&kexinit, NAME_LIST_BYTES, ret_to_client);
 }
 
-/* Only those of whom it is tested that they take new keys from the server in the middle of an upload:
- * asyncssh 2.10 loses its connection. */
+/* Only those of whom it is tested that they take new keys from the server in the middle of an upload. */
 static bool is_known(const char *banner)
 {
-    static const char *const KNOWN[] = {"SSH-2.0-OpenSSH_", "SSH-2.0-PuTTY_", "SSH-2.0-libssh_"};
+    static const char *const KNOWN[] = {"SSH-2.0-OpenSSH_", "SSH-2.0-PuTTY_", "SSH-2.0-libssh_",
+                                        "SSH-2.0-AsyncSSH_"};
     for (size_t i = 0; banner != NULL && i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
         if (strncmp(banner, KNOWN[i], strlen(KNOWN[i])) == 0) {
             return true;

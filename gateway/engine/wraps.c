@@ -17,6 +17,8 @@ void __wrap_ssh_packet_set_default_callbacks(ssh_session session);
 void __real_ssh_packet_set_default_callbacks(ssh_session session);
 int __wrap_ssh_buffer_add_u8(ssh_buffer buffer, uint8_t value);
 int __real_ssh_buffer_add_u8(ssh_buffer buffer, uint8_t value);
+uint32_t __wrap_ssh_buffer_get_u8(ssh_buffer buffer, uint8_t *ret_value);
+uint32_t __real_ssh_buffer_get_u8(ssh_buffer buffer, uint8_t *ret_value);
 int __wrap_ssh_send_rekex(ssh_session session);
 int __real_ssh_send_rekex(ssh_session session);
 int __wrap_ssh_get_key_params(ssh_session session, ssh_key *ret_key, engine_digest *ret_digest);
@@ -138,6 +140,17 @@ ssh_buffer engine_find_out_buffer(ssh_session session)
         abort();
     }
     return out_buffer.found;
+}
+
+/* Passed by every packet with its type, before libssh's filter judges it. */
+uint32_t __wrap_ssh_buffer_get_u8(ssh_buffer buffer, uint8_t *ret_value)
+{
+    uint32_t got_bytes = __real_ssh_buffer_get_u8(buffer, ret_value);
+    struct engine *engine = engine_current();
+    if (engine != NULL && got_bytes == 1) {
+        engine_byte_read(engine, buffer, ret_value);
+    }
+    return got_bytes;
 }
 
 int __wrap_ssh_send_rekex(ssh_session session)

@@ -18,6 +18,8 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has Debian's modules
 DATA = hashlib.shake_256(b"clients").digest(MIB) * 8
 SUM = hashlib.sha256(DATA).hexdigest()
+LARGE_DATA = DATA * (4 if IS_QUICK else 8)
+LARGE_SUM = hashlib.sha256(LARGE_DATA).hexdigest()
 PATIENCE_S = 180
 ENGINEERS = {"openssh": "olga", "plink": "pia", "dbclient": "dora", "paramiko": "paul", "asyncssh": "anna", "node": "nora"}
 LOOKER = "lena"  # an engineer who has passed the second factor, for what only engineers may not do
@@ -203,6 +205,25 @@ def add_matrix():
 
 
 add_matrix()
+
+
+class NewKeysTest(ClientCase):
+    def test_asyncssh_goes_on_sending_while_keys_change(self):
+        """It sends channel data after its KEXINIT, whoever began the change."""
+        self.need("asyncssh")
+        argv, environment = self.argv("asyncssh", "sha256sum")
+        for rekey_bytes in (MIB, 3 * MIB // 2):
+            with self.subTest(rekey_bytes=rekey_bytes):
+                done = subprocess.run([*argv, "--rekey-bytes", str(rekey_bytes)], env={**os.environ, **environment}, input=LARGE_DATA,
+                                      capture_output=True, check=False, timeout=PATIENCE_S)
+                self.assertEqual((done.returncode, done.stdout.decode().split()[:1]), (0, [LARGE_SUM]), done.stderr)
+
+    def test_asyncssh_changes_keys_in_both_directions_at_once(self):
+        self.need("asyncssh")
+        argv, environment = self.argv("asyncssh", "cat")
+        done = subprocess.run([*argv, "--rekey-bytes", str(MIB)], env={**os.environ, **environment}, input=LARGE_DATA, capture_output=True,
+                              check=False, timeout=PATIENCE_S)
+        self.assertEqual((done.returncode, hashlib.sha256(done.stdout).hexdigest()), (0, LARGE_SUM), done.stderr)
 
 
 class FileTest(ClientCase):

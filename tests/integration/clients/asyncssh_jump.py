@@ -46,7 +46,8 @@ async def copy(reader, descriptor):
 
 async def run(way):
     Person.code = tuple(way.code)
-    common = {"client_keys": [way.key], "known_hosts": way.known_hosts, "client_factory": Person, "agent_path": None}
+    common = {"client_keys": [way.key], "known_hosts": way.known_hosts, "client_factory": Person, "agent_path": None,
+              "rekey_bytes": way.rekey_bytes}
     async with asyncssh.connect(way.bastion, way.port, username=way.user, **common) as outer:
         async with asyncssh.connect(way.host, 22, tunnel=outer, username=way.account, **common) as inner:
             if way.verbose:

@@ -17,6 +17,7 @@ def parse(about):
     parser.add_argument("--known-hosts", required=True)
     parser.add_argument("--code", default="", help="a command that prints the next one-time code")
     parser.add_argument("--pty", type=size, help="COLUMNSxROWS: with a terminal")
+    parser.add_argument("--rekey-bytes", type=int, default=1 << 30, help="asyncssh: new keys after so much")
     parser.add_argument("--verbose", action="store_true", help="say which ciphers are in use")
     parser.add_argument("target", help="ACCOUNT@HOST")
     parser.add_argument("command")

@@ -294,6 +294,106 @@ static void keys_without_host_key_check_end(void **state)
     }
 }
 
+/* A KEXINIT that the sending libssh knows nothing of, so that it goes on sending. */
+static void attack_with_kexinit(struct engine *from)
+{
+    static const char *const LISTS[] = {"curve25519-sha256",
+                                        "ssh-ed25519",
+                                        "aes128-gcm@openssh.com",
+                                        "aes128-gcm@openssh.com",
+                                        "hmac-sha2-256-etm@openssh.com",
+                                        "hmac-sha2-256-etm@openssh.com",
+                                        "none",
+                                        "none",
+                                        "",
+                                        ""};
+    enum { COOKIE_BYTES = 16 };
+    uint8_t memory[512];
+    struct writer out = writer_of(memory, sizeof memory);
+    struct cursor payload;
+    for (unsigned i = 0; i < COOKIE_BYTES; i++) {
+        writer_u8(&out, (uint8_t)i);
+    }
+    for (size_t i = 0; i < COUNT_OF(LISTS); i++) {
+        writer_text(&out, LISTS[i]);
+    }
+    writer_bool(&out, false); /* no guess follows */
+    writer_u32be(&out, 0);
+    assert_int_equal(writer_done(&out, &payload), ERR_NONE);
+    attack(from, PACKET_KEXINIT, payload);
+}
+
+/* RFC 4253 7.1 forbids it, asyncssh does it. */
+static void data_after_the_clients_kexinit_is_heard_in_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 5, LEN = 1000 };
+    struct pair pair;
+    pair_init(&pair);
+    pair_connect(&pair);
+    pair.server_packet_count = 0;
+    attack_with_kexinit(pair.client);
+    uint8_t hash[32] = {0};
+    for (unsigned i = 0; i < COUNT; i++) {
+        static const uint8_t TYPES[COUNT] = {94, 93, 80, 98, 100};
+        uint8_t payload[LEN];
+        memset(payload, (int)i, sizeof payload);
+        attack(pair.client, TYPES[i], cursor_of(payload, sizeof payload));
+        pair_add_hash(hash, TYPES[i], cursor_of(payload, sizeof payload));
+    }
+    assert_int_equal(pair_move(pair.client, pair.server), ERR_NONE);
+    assert_int_equal(pair.server_packet_count, COUNT);
+    assert_memory_equal(pair.server_hash, hash, sizeof hash);
+    assert_true(engine_is_rekeying(pair.server));
+    pair_done(&pair);
+}
+
+static void other_packets_after_the_clients_kexinit_end(void **state)
+{
+    (void)state;
+    static const uint8_t TYPES[] = {PAIR_SERVICE_REQUEST, PACKET_KEXINIT, PAIR_USERAUTH_REQUEST,
+                                    SSH_USERAUTH_SUCCESS, PAIR_INFO_RESPONSE};
+    for (size_t i = 0; i < COUNT_OF(TYPES); i++) {
+        struct pair pair;
+        pair_init(&pair);
+        pair_connect(&pair);
+        pair.server_packet_count = 0;
+        attack_with_kexinit(pair.client);
+        attack_with_text(pair.client, TYPES[i], "anything");
+        assert_int_equal(pair_move(pair.client, pair.server), ERR_MALFORMED);
+        assert_int_equal(pair.server_packet_count, 0);
+        pair_done(&pair);
+    }
+}
+
+static void data_after_a_kexinit_before_the_login_ends(void **state)
+{
+    (void)state;
+    struct pair pair;
+    open_with_keys(&pair);
+    pair.server_packet = count_only;
+    attack_with_kexinit(pair.client);
+    attack_with_text(pair.client, PAIR_CHANNEL_DATA, "anything");
+    assert_int_equal(pair_move(pair.client, pair.server), ERR_MALFORMED);
+    assert_int_equal(pair.server_packet_count, 0);
+    pair_done(&pair);
+}
+
+/* sshd keeps to the rule, so nothing is tolerated of targets. */
+static void data_after_the_targets_kexinit_ends(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_init(&pair);
+    pair_connect(&pair);
+    pair.client_packet_count = 0;
+    attack_with_kexinit(pair.server);
+    attack_with_text(pair.server, PAIR_CHANNEL_DATA, "anything");
+    assert_int_not_equal(pair_move(pair.server, pair.client), ERR_NONE);
+    assert_int_equal(pair.client_packet_count, 0);
+    pair_done(&pair);
+}
+
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
@@ -310,6 +410,10 @@ int main(void)
         cmocka_unit_test(target_that_accepts_unasked_ends),
         cmocka_unit_test(target_that_talks_at_once_is_heard_after_login_done),
         cmocka_unit_test(keys_without_host_key_check_end),
+        cmocka_unit_test(data_after_the_clients_kexinit_is_heard_in_order),
+        cmocka_unit_test(other_packets_after_the_clients_kexinit_end),
+        cmocka_unit_test(data_after_a_kexinit_before_the_login_ends),
+        cmocka_unit_test(data_after_the_targets_kexinit_ends),
     };
     return engine_library_init() == ERR_NONE ? cmocka_run_group_tests(TESTS, NULL, NULL) : 1;
 }
