@@ -66,11 +66,22 @@ static void send_result(struct connection *connection, bool is_ok, bool may_retr
     }
 }
 
+static void ask_or_wait(struct connection *connection, struct factor_question question);
+
 void factor_done(struct connection *connection)
 {
-    child_done(&connection->factor.pam);
-    connection->factor.state = FACTOR_NONE;
-    connection->factor.since_us = clock_monotonic_us();
+    struct factor *factor = &connection->factor;
+    child_done(&factor->pam);
+    factor->state = FACTOR_NONE;
+    factor->since_us = clock_monotonic_us();
+    while (connection->phase == PHASE_OPEN && factor->state == FACTOR_NONE && factor->queued > 0) {
+        struct factor_question next = factor->queue[0];
+        factor->queued--;
+        memmove(factor->queue, factor->queue + 1, factor->queued * sizeof factor->queue[0]);
+        if (target_find(connection, next.ref) != NULL) {
+            ask_or_wait(connection, next);
+        }
+    }
     factor_serve_waiting(connection->monitor, connection->person);
 }
 
@@ -282,11 +293,11 @@ static void take_turn(struct connection *connection)
         start(connection);
         return;
     }
-    connection->factor.state = FACTOR_NONE;
     if (connection->phase == PHASE_FACTOR) {
         connection_identified(connection);
     }
     send_result(connection, true, false, "");
+    factor_done(connection);
 }
 
 /* ---- those that wait ---- */
@@ -314,7 +325,8 @@ static bool has_leader(const struct connection *connection)
     return false;
 }
 
-static void answer_key(struct connection *connection, enum userauth_verdict verdict, const char *sentence)
+static void answer_key(struct connection *connection, uint32_t ref, enum userauth_verdict verdict,
+                       const char *sentence)
 {
     uint8_t body[LIMIT_SENTENCE_BYTES + 16];
     struct writer out = writer_of(body, sizeof body);
@@ -322,33 +334,37 @@ static void answer_key(struct connection *connection, enum userauth_verdict verd
     writer_text(&out, sentence);
     struct cursor bytes;
     if (writer_done(&out, &bytes) == ERR_NONE) {
-        connection_send(connection, IPC_AUTH_RESULT, connection->factor.ref, bytes, NULL);
+        connection_send(connection, IPC_AUTH_RESULT, ref, bytes, NULL);
     }
 }
 
 /* One that waits says so: a client that hangs without a word looks broken. */
-static void begin_wait(struct connection *connection, enum factor_state state)
+static void tell_waiting(struct connection *connection, uint32_t ref)
 {
     static const char SENTENCE[] =
         "another connection of yours is being asked for the second factor; this one waits for it";
-    connection->factor.state = state;
-    connection->factor.since_us = clock_monotonic_us();
-    connection->factor.deadline_us =
-        connection->factor.since_us + (uint64_t)connection->monitor->config.times.factor_s * US_PER_S;
-    struct command *command = command_find(connection, connection->factor.ref);
+    struct command *command = command_find(connection, ref);
     report_connection(connection, "factor.waiting", EVENT_SUCCESS, NULL, NULL);
     if (command != NULL) {
         command_say(command, "bastion: %s\n", SENTENCE);
     } else {
-        answer_key(connection, USERAUTH_HELD, SENTENCE);
+        answer_key(connection, ref, USERAUTH_HELD, SENTENCE);
     }
+}
+
+static void begin_wait(struct connection *connection, enum factor_state state)
+{
+    connection->factor.state = state;
+    connection->factor.deadline_us =
+        clock_monotonic_us() + (uint64_t)connection->monitor->config.times.factor_s * US_PER_S;
+    tell_waiting(connection, connection->factor.ref);
 }
 
 static void tell_needed(struct connection *connection)
 {
     connection->factor.state = FACTOR_NONE;
     connection->factor.since_us = clock_monotonic_us();
-    answer_key(connection, USERAUTH_FACTOR_NEEDED, "");
+    answer_key(connection, 0, USERAUTH_FACTOR_NEEDED, "");
 }
 
 static void serve_held(struct connection *connection)
@@ -359,7 +375,7 @@ static void serve_held(struct connection *connection)
     if (take_lease(connection)) {
         connection->factor.state = FACTOR_NONE;
         connection_identified(connection);
-        answer_key(connection, USERAUTH_ACCEPTED, "");
+        answer_key(connection, 0, USERAUTH_ACCEPTED, "");
     } else if (!has_leader(connection)) {
         tell_needed(connection);
     }
@@ -394,6 +410,7 @@ void factor_serve_waiting(struct monitor *monitor, const char *person)
 void factor_need(struct connection *connection)
 {
     connection->factor.ref = 0;
+    connection->factor.since_us = clock_monotonic_us();
     if (has_leader(connection)) {
         begin_wait(connection, FACTOR_HELD);
     } else {
@@ -401,10 +418,10 @@ void factor_need(struct connection *connection)
     }
 }
 
-static void ask_or_wait(struct connection *connection, uint32_t ref)
+static void ask_or_wait(struct connection *connection, struct factor_question question)
 {
-    connection->factor.ref = ref;
-    connection->factor.since_us = clock_monotonic_us();
+    connection->factor.ref = question.ref;
+    connection->factor.since_us = question.since_us;
     if (is_person_busy(connection->monitor, connection->person)) {
         begin_wait(connection, FACTOR_WAITING);
     } else {
@@ -413,14 +430,34 @@ static void ask_or_wait(struct connection *connection, uint32_t ref)
     }
 }
 
+/* Several accesses of one connection may want a fresher factor at once; each waits for the one before. */
+static enum err queue_question(struct connection *connection, struct factor_question question)
+{
+    struct factor *factor = &connection->factor;
+    bool is_asked_already = factor->ref == question.ref;
+    for (unsigned i = 0; i < factor->queued; i++) {
+        is_asked_already = is_asked_already || factor->queue[i].ref == question.ref;
+    }
+    if (is_asked_already || factor->queued == LIMIT_ACCESSES_PER_CONNECTION) {
+        return ERR_STATE;
+    }
+    factor->queue[factor->queued++] = question;
+    tell_waiting(connection, question.ref);
+    return ERR_NONE;
+}
+
 enum err factor_begin(struct connection *connection, uint32_t ref)
 {
     bool is_step_up = target_find(connection, ref) != NULL;
     bool is_expected = connection->phase == PHASE_FACTOR ? ref == 0 : is_step_up && !connection->is_machine;
-    if (!is_expected || connection->factor.state != FACTOR_NONE) {
+    struct factor_question question = {.ref = ref, .since_us = clock_monotonic_us()};
+    if (!is_expected || (connection->phase == PHASE_FACTOR && connection->factor.state != FACTOR_NONE)) {
         return ERR_STATE;
     }
-    ask_or_wait(connection, ref);
+    if (connection->factor.state != FACTOR_NONE) {
+        return queue_question(connection, question);
+    }
+    ask_or_wait(connection, question);
     return ERR_NONE;
 }
 
@@ -429,7 +466,7 @@ enum err factor_renew(struct connection *connection, uint32_t ref)
     if (connection->phase != PHASE_OPEN || connection->factor.state != FACTOR_NONE) {
         return ERR_STATE;
     }
-    ask_or_wait(connection, ref);
+    ask_or_wait(connection, (struct factor_question){.ref = ref, .since_us = clock_monotonic_us()});
     return ERR_NONE;
 }
 

@@ -55,13 +55,13 @@ static enum err write_meta(const struct access *access, char *ret_text, size_t s
     const struct connection *connection = access->connection;
     const struct monitor *monitor = connection->monitor;
     struct policy_factor factor = identity_factor(connection, clock_monotonic_us());
-    __attribute__((cleanup(free_json))) json_t *json =
-        json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "v", 1,
-                  "session", access->sid_text, "connection", (json_int_t)connection->number, "bastion",
-                  monitor->host_id, "person", connection->person, "key", connection->key_fingerprint, "from",
-                  connection->from, "kind", access->is_stream ? "tcp" : "ssh", "host", access->host, "port",
-                  (int)access->port, "target", access->target_name, "address", access->peer_address,
-                  "account", access->account, "rule", access->rule, "policy", monitor->policy_hash);
+    __attribute__((cleanup(free_json))) json_t *json = json_pack(
+        "{s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s}", "v", 1, "session",
+        access->sid_text, "connection", (json_int_t)connection->number, "bastion", monitor->host_id, "person",
+        connection->person, "key", connection->key_fingerprint, "from", connection->from, "kind",
+        access->is_stream ? "tcp" : "ssh", "host", access->host, "port", (int)access->port, "target",
+        access->target_name, "address", access->peer_address, "account", access->account, "rule",
+        access->rule, "policy", monitor->policy_hash, "factor", connection->factor_by);
     if (json == NULL) {
         return ERR_MEMORY;
     }

@@ -150,6 +150,10 @@ enum factor_state {
     FACTOR_RUNNING,  /* PAM works */
     FACTOR_PROMPTED, /* the engineer was asked */
 };
+struct factor_question {
+    uint32_t ref;
+    uint64_t since_us;
+};
 struct factor {
     enum factor_state state;
     uint32_t ref;      /* of the session's question: 0, or the access that wants a fresher factor */
@@ -157,6 +161,9 @@ struct factor {
     uint64_t
         since_us; /* HELD, WAITING: when that began; NONE: when the engineer was told that it is needed */
     uint64_t deadline_us;
+    /* Other accesses of this connection that asked meanwhile, in order. */
+    struct factor_question queue[LIMIT_ACCESSES_PER_CONNECTION];
+    unsigned queued;
 };
 
 /* command.c: what the bastion itself is asked. */
@@ -427,7 +434,7 @@ void factor_done(struct connection *connection);
 /** Ask for the factor for a command. @return ERR_STATE when a conversation is under way on this connection.
  */
 MUST_CHECK enum err factor_renew(struct connection *connection, uint32_t ref);
-/** The command with this number has ended: what it asked and nobody answered is taken back. */
+/** The command or access with this number has ended: what it asked and nobody answered is taken back. */
 void factor_abandon(struct connection *connection, uint32_t ref);
 /** "alice is locked until 10:42 UTC ...", or false. */
 bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret_sentence, size_t size_bytes);

@@ -545,6 +545,19 @@ static void grant_stream(struct access *access)
     grant(access, &decision, cursor_of_text(""));
 }
 
+/* The inner login asks; a client that cannot be asked reads what to do instead. */
+static void ask_factor(struct access *access, const struct policy_decision *decision)
+{
+    char sentence[LIMIT_SENTENCE_BYTES];
+    (void)snprintf(
+        sentence, sizeof sentence,
+        "%.300s; it is asked for now, and clients that cannot ask need \"ssh -t BASTION mfa renew\" "
+        "before [%s]",
+        decision->sentence, decision->code);
+    report_access(access, "target.step_up", EVENT_DENIED, decision->code, decision->sentence);
+    send_denied(access, DENIED_FACTOR, sentence);
+}
+
 enum err target_login(struct connection *connection, uint32_t ref, struct cursor body)
 {
     struct cursor account;
@@ -566,8 +579,7 @@ enum err target_login(struct connection *connection, uint32_t ref, struct cursor
     struct policy_decision decision;
     decide(access, &decision);
     if (decision.verdict == POLICY_NEEDS_FACTOR && !connection->is_machine) {
-        report_access(access, "target.step_up", EVENT_DENIED, decision.code, decision.sentence);
-        send_denied(access, DENIED_FACTOR, decision.sentence);
+        ask_factor(access, &decision);
     } else if (decision.verdict != POLICY_ALLOWED) {
         deny(access, "target.denied", decision.code, decision.sentence);
     } else {
@@ -591,6 +603,7 @@ enum err target_end(struct connection *connection, uint32_t ref, struct cursor b
     }
     report_closed(access, reason, to_target_bytes, from_target_bytes);
     target_done(access);
+    factor_abandon(connection, ref);
     return ERR_NONE;
 }
 

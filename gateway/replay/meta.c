@@ -36,6 +36,11 @@ enum err replay_meta_parse(struct cursor json_text, struct replay_meta *ret_meta
     meta.port = number > 0 && number <= UINT16_MAX ? (uint16_t)number : 0;
     copy_member(json, "rule", meta.rule, sizeof meta.rule);
     copy_member(json, "bastion", meta.bastion, sizeof meta.bastion);
+    copy_member(json, "key", meta.key, sizeof meta.key);
+    copy_member(json, "factor", meta.factor, sizeof meta.factor);
+    copy_member(json, "access_reason", meta.access_reason, sizeof meta.access_reason);
+    const json_t *age = json_object_get(json, "mfa_age_s");
+    meta.factor_age_s = json_is_integer(age) ? json_integer_value(age) : -1;
     json_decref(json);
     *ret_meta = meta;
     return ERR_NONE;

@@ -109,6 +109,9 @@ static enum err inner_auth_ask_factor(void *owner)
 static enum err inner_auth_answer_factor(void *owner, struct cursor text)
 {
     struct access *access = owner;
+    if (access->refusal[0] != 0) {
+        return userauth_answer(&access->auth, USERAUTH_FAILED, access->refusal);
+    }
     uint8_t memory[LIMIT_SENTENCE_BYTES + 8];
     struct writer out = writer_of(memory, sizeof memory);
     writer_string(&out, text);
@@ -162,6 +165,18 @@ void access_refuse_login(struct access *access, const char *sentence)
             access_end(access, sentence, sentence);
         }
     }
+}
+
+/* Clients that wait for the keyboard read nothing: who is told before they have answered sees a broken
+ * connection. */
+enum err access_factor_ended(struct access *access, const char *sentence)
+{
+    if (access->refusal[0] == 0) {
+        (void)snprintf(access->refusal, sizeof access->refusal, "%s", sentence);
+    }
+    return access->auth.state == USERAUTH_FACTOR_ASKED
+               ? userauth_answer(&access->auth, USERAUTH_FAILED, access->refusal)
+               : ERR_NONE;
 }
 
 /* ---- the target ---- */

@@ -151,8 +151,7 @@ enum err client_factor_result(struct session *session, uint32_t ref, struct curs
         return ERR_NONE;
     }
     if (!is_ok && !may_retry && access != NULL) {
-        access_end(access, sentence, "no second factor");
-        return ERR_NONE;
+        return access_factor_ended(access, sentence);
     }
     if (!is_ok) {
         return userauth_factor_failed(access == NULL ? &session->auth : &access->auth, sentence);

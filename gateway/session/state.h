@@ -243,6 +243,8 @@ MUST_CHECK enum err access_start_inner(struct access *access);
 MUST_CHECK enum err access_start_target(struct access *access);
 /** It cannot go on and the engineer has not logged in: tell by the inner login. */
 void access_refuse_login(struct access *access, const char *sentence);
+/** There will be no factor: tell now, or with the answer to a prompt that is out. */
+MUST_CHECK enum err access_factor_ended(struct access *access, const char *sentence);
 void access_check_failure(struct access *access);
 
 #endif

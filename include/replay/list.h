@@ -32,6 +32,10 @@ struct replay_meta {
     char address[LIMIT_ADDRESS_BYTES];
     char rule[REPLAY_TEXT_BYTES];
     char bastion[REPLAY_TEXT_BYTES];
+    char key[REPLAY_TEXT_BYTES];              /* fingerprint of the person's key */
+    char factor[REPLAY_TEXT_BYTES];           /* what stood for the second factor: "pam", "lease", ... */
+    int64_t factor_age_s;                     /* when the session began; -1: there was none */
+    char access_reason[LIMIT_SENTENCE_BYTES]; /* what the person gave as reason */
 };
 /** @return ERR_MALFORMED when it is no JSON object; missing or wrong members are left empty. */
 MUST_CHECK enum err replay_meta_parse(struct cursor json, struct replay_meta *ret_meta);

@@ -119,6 +119,12 @@ static void print_json(const struct replay_entry *entry)
     set_text(json, "kind", entry->meta.kind);
     set_text(json, "rule", entry->meta.rule);
     set_text(json, "bastion", entry->meta.bastion);
+    set_text(json, "key", entry->meta.key);
+    set_text(json, "factor", entry->meta.factor);
+    bool has_factor = entry->damage[0] == 0 && entry->meta.factor_age_s >= 0;
+    (void)json_object_set_new(json, "mfa_age_s",
+                              has_factor ? json_integer((json_int_t)entry->meta.factor_age_s) : json_null());
+    set_text(json, "access_reason", entry->meta.access_reason);
     (void)json_object_set_new(json, "closed", json_boolean(entry->is_closed));
     set_text(json, "how", entry->how);
     set_text(json, "reason", entry->reason);
