@@ -108,6 +108,28 @@ static MUST_CHECK enum err tell_refusal(struct gate *gate, struct gate_channel *
     return gate_tell(gate, at, gate->file_reason);
 }
 
+/* Something that `from` has sent is still here. */
+static bool is_behind(const struct gate_files *files, enum gate_side from)
+{
+    return lane_is_waiting(&files->lanes[gate_other(from)]) ||
+           (from == GATE_CLIENT && sftp_is_holding(files->sftp));
+}
+
+/* What waited behind data. */
+static MUST_CHECK enum err pass_ends(struct gate *gate, struct gate_channel *at, enum gate_side from)
+{
+    struct gate_files *files = at->files;
+    if (is_behind(files, from)) {
+        return ERR_NONE;
+    }
+    if (files->is_eof_waiting[from]) {
+        files->is_eof_waiting[from] = false;
+        at->flow[from].is_eof_passed = true;
+        TRY(gate_send_number(gate, gate_other(from), RELAY_EOF, at));
+    }
+    return from == GATE_TARGET ? gate_files_pass_close(gate, at) : ERR_NONE;
+}
+
 MUST_CHECK enum err gate_files_data(struct gate *gate, struct gate_channel *at, enum gate_side from,
                                     struct cursor bytes)
 {
@@ -130,6 +152,7 @@ MUST_CHECK enum err gate_files_data(struct gate *gate, struct gate_channel *at, 
     }
     TRY(err);
     TRY(tell_refusal(gate, at));
+    TRY(pass_ends(gate, at, GATE_CLIENT));
     TRY(give_window(gate, at, GATE_CLIENT));
     return give_window(gate, at, GATE_TARGET);
 }
@@ -151,21 +174,6 @@ MUST_CHECK enum err gate_files_errors(struct gate *gate, struct gate_channel *at
                               cursor_of(bytes.at, len_bytes)));
     }
     return give_window(gate, at, GATE_TARGET);
-}
-
-/* What waited for room behind data. */
-static MUST_CHECK enum err pass_ends(struct gate *gate, struct gate_channel *at, enum gate_side from)
-{
-    struct gate_files *files = at->files;
-    if (lane_is_waiting(&files->lanes[gate_other(from)])) {
-        return ERR_NONE;
-    }
-    if (files->is_eof_waiting[from]) {
-        files->is_eof_waiting[from] = false;
-        at->flow[from].is_eof_passed = true;
-        TRY(gate_send_number(gate, gate_other(from), RELAY_EOF, at));
-    }
-    return from == GATE_TARGET ? gate_files_pass_close(gate, at) : ERR_NONE;
 }
 
 MUST_CHECK enum err gate_files_pass_close(struct gate *gate, struct gate_channel *at)
@@ -191,7 +199,7 @@ MUST_CHECK enum err gate_files_window(struct gate *gate, struct gate_channel *at
 
 bool gate_files_hold_eof(struct gate_channel *at, enum gate_side from)
 {
-    bool is_waiting = at->files != NULL && lane_is_waiting(&at->files->lanes[gate_other(from)]);
+    bool is_waiting = at->files != NULL && is_behind(at->files, from);
     if (is_waiting) {
         at->files->is_eof_waiting[from] = true;
     }

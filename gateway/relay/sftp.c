@@ -26,6 +26,7 @@ struct sftp *sftp_new(const struct policy_grant *grant, const struct sftp_calls 
     sftp->channel = channel;
     sftp->to_target = to_target;
     sftp->to_client = to_client;
+    queue_init(&sftp->held, SFTP_HELD_MAX_BYTES);
     if (!stream_init(&sftp->client, SFTP_KEPT_BYTES) || !stream_init(&sftp->target, SFTP_ANSWER_KEPT_BYTES)) {
         sftp_free(sftp);
         return NULL;
@@ -41,6 +42,7 @@ void sftp_free(struct sftp *sftp)
     for (unsigned i = 0; i < SFTP_HANDLES_MAX; i++) {
         sftp_handle_free(sftp, i);
     }
+    queue_done(&sftp->held);
     free(sftp->client.kept);
     free(sftp->target.kept);
     free(sftp);
@@ -140,13 +142,21 @@ static MUST_CHECK enum err request_complete(struct sftp *sftp, const uint8_t *st
     return ERR_NONE;
 }
 
-static MUST_CHECK enum err read_requests(struct sftp *sftp, struct cursor in)
+/* The next packet must wait for answers. */
+static bool is_full(const struct sftp *sftp)
+{
+    return sftp->outstanding_count == SFTP_OUTSTANDING_MAX && sftp->client.kept_bytes == 0 &&
+           sftp->client.body_bytes == 0;
+}
+
+/* As far as there is room for requests; the rest stays in `in`. */
+static MUST_CHECK enum err read_requests(struct sftp *sftp, struct cursor *in)
 {
     struct sftp_stream *stream = &sftp->client;
     const uint8_t *start = NULL;
-    while (cursor_len(&in) > 0) {
+    while (cursor_len(in) > 0 && !is_full(sftp)) {
         if (stream->body_bytes > 0) {
-            struct cursor part = take_body(stream, &in);
+            struct cursor part = take_body(stream, in);
             if (!stream->is_body_dropped) {
                 sftp_hash(sftp->hashed, part);
                 TRY(lane_pass(sftp->to_target, part));
@@ -155,9 +165,9 @@ static MUST_CHECK enum err read_requests(struct sftp *sftp, struct cursor in)
         }
         if (stream->kept_bytes == 0) {
             begin_packet(stream);
-            start = in.at;
+            start = in->at;
         }
-        if (!keep(stream, &in)) {
+        if (!keep(stream, in)) {
             return ERR_NONE;
         }
         uint32_t len_bytes = packet_len(stream);
@@ -169,22 +179,54 @@ static MUST_CHECK enum err read_requests(struct sftp *sftp, struct cursor in)
             stream->want_bytes = wants;
             continue;
         }
-        TRY(request_complete(sftp, start, in.at));
+        TRY(request_complete(sftp, start, in->at));
         start = NULL;
     }
     return ERR_NONE;
 }
 
+static MUST_CHECK enum err answer_between(struct sftp *sftp)
+{
+    bool is_between = sftp->target.kept_bytes == 0 && sftp->target.body_bytes == 0;
+    return is_between ? sftp_answer_own(sftp) : ERR_NONE;
+}
+
+/* Requests that waited, now that there may be room for them: answers of ours make room too. */
+static MUST_CHECK enum err read_held(struct sftp *sftp)
+{
+    while (queue_len(&sftp->held) > 0 && !is_full(sftp)) {
+        struct cursor in = queue_peek(&sftp->held);
+        size_t len_bytes = cursor_len(&in);
+        TRY(read_requests(sftp, &in));
+        TRY(lane_flush(sftp->to_target)); /* it has borrowed what is consumed now */
+        queue_consume(&sftp->held, len_bytes - cursor_len(&in));
+        TRY(answer_between(sftp));
+    }
+    sftp->to_target->kept_bytes = sftp->client.kept_bytes + queue_len(&sftp->held);
+    return ERR_NONE;
+}
+
 MUST_CHECK enum err sftp_from_client(struct sftp *sftp, struct cursor bytes)
 {
-    TRY(read_requests(sftp, bytes));
-    sftp->to_target->kept_bytes = sftp->client.kept_bytes;
-    TRY(lane_flush(sftp->to_target));
-    bool is_between = sftp->target.kept_bytes == 0 && sftp->target.body_bytes == 0;
-    if (is_between) {
-        TRY(sftp_answer_own(sftp));
+    if (queue_len(&sftp->held) == 0) {
+        TRY(read_requests(sftp, &bytes));
+        TRY(lane_flush(sftp->to_target));
+        TRY(answer_between(sftp));
     }
+    /* The client has no more window than the target gave it: what it sends beyond the requests that may be
+     * open waits here, and gives it none. */
+    enum err err = queue_append(&sftp->held, bytes);
+    if (err == ERR_TOO_LARGE) {
+        return sftp_violation(sftp, "made more SFTP requests at once than the bastion keeps");
+    }
+    TRY(err);
+    TRY(read_held(sftp));
     return lane_flush(sftp->to_client);
+}
+
+bool sftp_is_holding(const struct sftp *sftp)
+{
+    return queue_len(&sftp->held) > 0;
 }
 
 /* The target */
@@ -273,6 +315,7 @@ MUST_CHECK enum err sftp_from_target(struct sftp *sftp, struct cursor bytes)
         TRY(sftp->target.body_bytes > 0 ? read_answer_body(sftp, &bytes) : read_answer_head(sftp, &bytes));
     }
     sftp->to_client->kept_bytes = sftp->has_version ? 0 : sftp->target.kept_bytes;
+    TRY(read_held(sftp));
     return lane_flush(sftp->to_client);
 }
 

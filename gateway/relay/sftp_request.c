@@ -72,9 +72,6 @@ MUST_CHECK enum err sftp_request_decide(struct sftp *sftp, bool *ret_pass)
     if (!sftp->has_version || stream->kept_bytes < ID_END) {
         return sftp_violation(sftp, "sent an SFTP request out of turn, or cut short");
     }
-    if (sftp->outstanding_count == SFTP_OUTSTANDING_MAX) {
-        return sftp_violation(sftp, "made more than 2048 SFTP requests before the first was answered");
-    }
     const struct sftp_head head = {
         .type = stream->kept[TYPE_AT],
         .id = number_at(stream, TYPE_AT + 1),

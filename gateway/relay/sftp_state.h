@@ -97,6 +97,7 @@ struct sftp {
     uint32_t channel;
     struct lane *to_target, *to_client;
     struct sftp_stream client, target;
+    struct queue held; /* of the client, while `outstanding` is full */
     bool has_init, has_version;
     uint32_t request_count;
     struct sftp_request outstanding[SFTP_OUTSTANDING_MAX]; /* a ring */

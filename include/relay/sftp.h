@@ -20,8 +20,10 @@ enum {
     SFTP_KEPT_BYTES = 12288,       /* two paths and attributes */
     SFTP_ANSWER_KEPT_BYTES = 8192, /* of the target: VERSION, and the path that REALPATH gives */
     SFTP_HANDLES_MAX = 1024,
-    SFTP_OUTSTANDING_MAX = 2048, /* OpenSSH has 64; psftp what the window takes: 2 MiB in writes of 4 KiB */
-    SFTP_ADVANCE_BYTES = 16384,  /* what may be kept back, both ways: more than SFTP_KEPT_BYTES */
+    SFTP_OUTSTANDING_MAX = 2048, /* OpenSSH has 64; psftp what the window takes: 2 MiB in writes of 4 KiB.
+                                    Requests beyond it wait */
+    SFTP_HELD_MAX_BYTES = 4 * 1024 * 1024, /* of requests that wait: twice the window that sshd gives */
+    SFTP_ADVANCE_BYTES = 16384,            /* what may be kept back, both ways: more than SFTP_KEPT_BYTES */
 };
 
 /** What is told to the owner, beside the records. */
@@ -48,6 +50,8 @@ MUST_CHECK enum err sftp_from_client(struct sftp *sftp, struct cursor bytes);
 MUST_CHECK enum err sftp_from_target(struct sftp *sftp, struct cursor bytes);
 /** What a side did that ended it: "sent ..."; NULL when nothing did. */
 const char *sftp_explain(const struct sftp *sftp);
+/** Requests wait until the target has answered others: an end of file of the client waits behind them. */
+bool sftp_is_holding(const struct sftp *sftp);
 /** Nothing was read of it so far. */
 bool sftp_is_unused(const struct sftp *sftp);
 /** Totals of the files that are still open. Once. */

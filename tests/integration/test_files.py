@@ -79,6 +79,17 @@ class FilesTest(LabCase):
             self.assertEqual(one["sha256"], sha256(source))
             self.assertEqual(one.get("written_bytes", one.get("read_bytes")), BIG + 12345)
 
+    def test_more_requests_than_may_be_open_only_wait(self):
+        """sftp -R: all are sent before the first is answered; 2,048 of them are open, the others wait in the bastion."""
+        source = self.make("source", 6 * MIB)
+        many = ["-R", "20000", "-B", "256", "-b", "-", "deploy@node1"]
+        self.run_client("sftp", *many, text=f"put {source} {self.path('there')}\nget {self.path('there')} {self.path('back')}\n")
+        self.assertEqual(sha256(source), sha256(self.path("there")))
+        self.assertEqual(sha256(source), sha256(self.path("back")))
+        told = [one for one in self.files() if one.get("op") == "open"]
+        self.assertEqual([one.get("written_bytes", one.get("read_bytes")) for one in told], [6 * MIB, 6 * MIB])
+        self.assertEqual(told[0]["sha256"], sha256(source))
+
     def test_empty_file_has_no_bytes(self):
         self.sftp(f"put {self.make('empty', 0)} {self.path('there')}")
         self.assertEqual(os.path.getsize(self.path("there")), 0)

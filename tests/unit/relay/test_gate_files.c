@@ -8,6 +8,7 @@
 #include "policy/grant.h"
 #include "record/stream.h"
 #include "relay/gate.h"
+#include "relay/sftp.h"
 #include "sftp_packets.h"
 
 enum { STREAM_BYTES = 1 << 19, REQUESTS = 60, STEPS_MAX = 4000000, CLIENT_NUMBER = 5, TARGET_NUMBER = 9 };
@@ -384,6 +385,58 @@ static void gate_sftp_holds_windows_of_any_size(void **state)
     }
 }
 
+static unsigned count_packets(const struct peer *peer)
+{
+    struct cursor in = cursor_of(peer->in, peer->in_len);
+    struct cursor packet;
+    unsigned count = 0;
+    while (cursor_string(&in, STREAM_BYTES, &packet) == ERR_NONE) {
+        count++;
+    }
+    return count;
+}
+
+/* More requests than may be open at once, and the client's end right behind them: the target gets the rest as
+ * it answers, the end last, and the client window only for what the target got. */
+static void gate_sftp_requests_beyond_the_limit_are_held(void **state)
+{
+    (void)state;
+    enum { BEYOND = 500, COUNT = SFTP_OUTSTANDING_MAX + BEYOND, WINDOW = 1 << 20 };
+    begin(11, WINDOW, WINDOW);
+    struct peer *client = &world.peers[GATE_CLIENT];
+    struct peer *target = &world.peers[GATE_TARGET];
+    client->max_packet = target->max_packet = client->max_send = target->max_send = 32768;
+    client_begin();
+    while (peer_send(GATE_CLIENT)) {
+    }
+    assert_true(target_answer());
+    while (peer_send(GATE_TARGET)) {
+    }
+    struct writer out = writer_of(client->out + client->out_len, STREAM_BYTES - client->out_len);
+    for (uint32_t id = 1; id <= COUNT; id++) {
+        sp_add(&out, SP_STAT, "it", id, "/some/where/else");
+    }
+    client->out_len += (size_t)(out.at - out.start);
+    while (peer_send(GATE_CLIENT)) {
+    }
+    assert_int_equal(client->out_at, client->out_len);
+    send_numbers(GATE_CLIENT, RELAY_EOF, 0, false);
+    assert_int_equal(count_packets(target), 1 + SFTP_OUTSTANDING_MAX);
+    /* What waits gave the client no window beyond the advance. */
+    assert_int_equal(client->may_send,
+                     target->window + SFTP_ADVANCE_BYTES - (client->out_len - target->in_len));
+    for (unsigned answered = 0; answered < COUNT; answered++) {
+        assert_int_equal(target->has_eof, answered >= BEYOND);
+        assert_true(target_answer());
+        while (peer_send(GATE_TARGET)) {
+        }
+    }
+    assert_int_equal(count_packets(target), 1 + COUNT);
+    assert_int_equal(check_answers(), 1 + COUNT);
+    assert_true(target->has_eof);
+    gate_free(world.gate);
+}
+
 /* The target fills the window that our answers took a part of: its last bytes, EOF and CLOSE wait for room.
  */
 static void gate_sftp_end_waits_behind_data(void **state)
@@ -460,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gate_sftp_holds_windows_of_any_size),
+        cmocka_unit_test(gate_sftp_requests_beyond_the_limit_are_held),
         cmocka_unit_test(gate_sftp_end_waits_behind_data),
         cmocka_unit_test(gate_sftp_client_may_close_first),
     };

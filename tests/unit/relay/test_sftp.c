@@ -613,20 +613,77 @@ static void violate(bool is_client, const struct writer *out, const char *why)
     end();
 }
 
-static void sftp_limits_end_the_session(void **state)
+enum { STAT_BYTES = 15 };
+
+/* `count` requests with the numbers from `first` on: whole, but for the last `cut_bytes`. */
+static void ask_stats(uint32_t first, uint32_t count, size_t cut_bytes)
+{
+    struct writer out = out_of(0);
+    for (uint32_t i = 0; i < count; i++) {
+        sp_add(&out, SP_STAT, "it", first + i, "/x");
+    }
+    struct cursor bytes = written(&out);
+    bytes.end -= cut_bytes;
+    assert_int_equal(sftp_from_client(talk.sftp, bytes), ERR_NONE);
+}
+
+static void sftp_requests_beyond_the_limit_wait_for_answers(void **state)
+{
+    (void)state;
+    enum { BEYOND = 3, ANSWERED = 2 };
+    begin(GRANT_SFTP_WRITE);
+    hand_shake();
+    ask_stats(0, SFTP_OUTSTANDING_MAX, 0);
+    assert_int_equal(talk.got[TO_TARGET].len, SFTP_OUTSTANDING_MAX * STAT_BYTES);
+    assert_false(sftp_is_holding(talk.sftp));
+    ask_stats(SFTP_OUTSTANDING_MAX, BEYOND, 1);
+    assert_int_equal(talk.got[TO_TARGET].len, SFTP_OUTSTANDING_MAX * STAT_BYTES);
+    assert_true(sftp_is_holding(talk.sftp));
+    assert_int_equal(talk.lanes[TO_TARGET].kept_bytes, BEYOND * STAT_BYTES - 1);
+    for (uint32_t i = 0; i < ANSWERED; i++) {
+        answer_status(i, 0);
+    }
+    assert_int_equal(talk.got[TO_TARGET].len, (SFTP_OUTSTANDING_MAX + ANSWERED) * STAT_BYTES);
+    assert_int_equal(talk.lanes[TO_TARGET].kept_bytes, STAT_BYTES - 1);
+    answer_status(ANSWERED, 0);
+    assert_false(sftp_is_holding(talk.sftp));
+    end();
+}
+
+/* Answers of ours make room as well: nothing of the target will. */
+static void sftp_refused_requests_beyond_the_limit_are_answered(void **state)
+{
+    (void)state;
+    enum { COUNT = SFTP_OUTSTANDING_MAX + 1 };
+    begin(GRANT_SFTP_READ);
+    hand_shake();
+    struct writer out = out_of(0);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        sp_add(&out, SP_REMOVE, "it", i, "/x");
+    }
+    from_client(&out);
+    assert_false(sftp_is_holding(talk.sftp));
+    assert_int_equal(talk.refused, COUNT);
+    expect_nothing(TO_TARGET);
+    end();
+}
+
+static void sftp_requests_that_wait_are_bounded(void **state)
 {
     (void)state;
     begin(GRANT_SFTP_WRITE);
     hand_shake();
+    ask_stats(0, SFTP_OUTSTANDING_MAX, 0);
+    static const uint8_t MANY[SFTP_HELD_MAX_BYTES];
+    assert_int_equal(sftp_from_client(talk.sftp, cursor_of(MANY, sizeof MANY)), ERR_NONE);
     struct writer out = out_of(0);
-    for (uint32_t i = 0; i < SFTP_OUTSTANDING_MAX; i++) {
-        sp_add(&out, SP_STAT, "it", i, "/x");
-    }
-    from_client(&out);
-    out = out_of(0);
-    sp_add(&out, SP_STAT, "it", SFTP_OUTSTANDING_MAX, "/x");
-    violate(true, &out, "2048");
+    sp_add(&out, SP_STAT, "it", 0, "/x");
+    violate(true, &out, "than the bastion keeps");
+}
 
+static void sftp_limits_end_the_session(void **state)
+{
+    (void)state;
     begin(GRANT_SFTP_WRITE);
     hand_shake();
     char handle[16];
@@ -638,7 +695,7 @@ static void sftp_limits_end_the_session(void **state)
     struct writer asked = out_of(1);
     sp_add(&asked, SP_OPEN, "itii", 5, "/x", 1, 0);
     from_client(&asked);
-    out = out_of(0);
+    struct writer out = out_of(0);
     sp_add(&out, SP_HANDLE, "it", 5, "more");
     violate(false, &out, "1024");
 
@@ -855,6 +912,9 @@ int main(void)
         cmocka_unit_test(sftp_requests_that_cannot_be_judged_are_answered),
         cmocka_unit_test(sftp_order_of_contents_is_named),
         cmocka_unit_test(sftp_copy_data_and_failures_are_flags_of_the_total),
+        cmocka_unit_test(sftp_requests_beyond_the_limit_wait_for_answers),
+        cmocka_unit_test(sftp_refused_requests_beyond_the_limit_are_answered),
+        cmocka_unit_test(sftp_requests_that_wait_are_bounded),
         cmocka_unit_test(sftp_limits_end_the_session),
         cmocka_unit_test(sftp_answers_out_of_turn_end_the_session),
         cmocka_unit_test(sftp_stream_may_be_cut_anywhere),
