@@ -1,5 +1,6 @@
 #include "host_pattern.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -106,6 +107,27 @@ static bool labels_overlap(struct cursor a, struct cursor b)
     struct cursor b_back = {b_star + 1, b.end};
     return (starts_with(a_front, b_front) || starts_with(b_front, a_front)) &&
            (ends_with(a_back, b_back) || ends_with(b_back, a_back));
+}
+
+static struct cursor longer(struct cursor a, struct cursor b)
+{
+    return cursor_len(&a) >= cursor_len(&b) ? a : b;
+}
+
+void host_pattern_cross_labels(struct cursor a, struct cursor b, char label[static HOST_PATTERN_LABEL_BYTES])
+{
+    const uint8_t *a_star = star_of(a);
+    const uint8_t *b_star = star_of(b);
+    if (a_star == NULL || b_star == NULL) {
+        struct cursor literal = a_star == NULL ? a : b;
+        (void)snprintf(label, HOST_PATTERN_LABEL_BYTES, "%.*s", (int)cursor_len(&literal),
+                       (const char *)literal.at);
+        return;
+    }
+    struct cursor front = longer((struct cursor){a.at, a_star}, (struct cursor){b.at, b_star});
+    struct cursor back = longer((struct cursor){a_star + 1, a.end}, (struct cursor){b_star + 1, b.end});
+    (void)snprintf(label, HOST_PATTERN_LABEL_BYTES, "%.*s*%.*s", (int)cursor_len(&front),
+                   (const char *)front.at, (int)cursor_len(&back), (const char *)back.at);
 }
 
 static bool all_labels(struct cursor a, struct cursor b, bool (*holds)(struct cursor a, struct cursor b))

@@ -265,6 +265,7 @@ void load_rules(struct loader *loader, const struct yaml_node *section)
          node = node->next) {
         struct rule *rule = &policy->rules[policy->rule_count++];
         read_rule(loader, node, rule);
+        loader_fingerprint(node, rule->fingerprint);
         loader_add_id(loader, node, rule->id);
     }
 }

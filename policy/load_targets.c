@@ -319,6 +319,7 @@ void load_targets(struct loader *loader, const struct yaml_node *section)
         }
         struct target *target = &policy->targets[policy->target_count];
         read_target(loader, value, target);
+        loader_fingerprint(value, target->fingerprint);
         enum err err =
             names_add(&loader->targets, cursor_of_text(target->name), (uint32_t)policy->target_count);
         loader->is_out_of_memory = loader->is_out_of_memory || err == ERR_MEMORY;

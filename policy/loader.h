@@ -24,6 +24,9 @@ const char *loader_text(struct loader *loader, const struct yaml_node *node);
     yaml_report_error((loader)->report, (node)->line, (node)->column, __VA_ARGS__)
 #define NODE_TEXT(node) ((const char *)(node)->text.at)
 
+/** SHA-256 over what a part of the file says, without its comments and its place: two parts with the same one
+ * mean the same, but for the names of networks in them. */
+void loader_fingerprint(const struct yaml_node *node, uint8_t ret[static POLICY_HASH_BYTES]);
 /** A name of the policy's own: [a-z][a-z0-9._-]{0,62}. `what` in messages: "a rule id". */
 bool loader_is_id(struct loader *loader, const struct yaml_node *node, const char *what);
 /** A list of texts, not empty, no item twice, at most `max` items. */

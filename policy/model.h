@@ -85,7 +85,8 @@ struct target {
     size_t host_ca_count;
     const char *service;
     struct policy_database database;
-    uint32_t *labels; /* numbers of "key=value" */
+    uint8_t fingerprint[POLICY_HASH_BYTES]; /* of what the file says of it */
+    uint32_t *labels;                       /* numbers of "key=value" */
     size_t label_count;
 };
 
@@ -138,7 +139,8 @@ struct rule {
     struct network *from;
     size_t from_count; /* 0: from anywhere */
     struct record_rules record;
-    struct limit_rules limits; /* 0: the default */
+    struct limit_rules limits;              /* 0: the default */
+    uint8_t fingerprint[POLICY_HASH_BYTES]; /* of what the file says */
 };
 
 struct never {

@@ -12,6 +12,9 @@ int cli_usage_error(const char *message, const char *detail);
 /** argv[0] is the command's own name. */
 int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+int cli_diff(int argc, char **argv);
+int cli_who_can(int argc, char **argv);
+int cli_what_can(int argc, char **argv);
 
 /** Read and load a file. @return NULL after an error; then the report says what it is. */
 struct policy *cli_load(const char *file_name, struct policy_report *report);
@@ -19,6 +22,8 @@ struct policy *cli_load(const char *file_name, struct policy_report *report);
 void cli_print_findings(const struct yaml_report *findings);
 /** Errors, or warnings, as a list of objects. OWNED by the caller. */
 json_t *cli_json_findings(const struct yaml_report *findings, bool is_warning);
+/** Load a file, or print why it cannot be loaded. @return NULL then. */
+struct policy *cli_open(const char *file_name);
 /** Prints and frees. */
 void cli_print_json(json_t *json);
 

@@ -5,11 +5,25 @@
 
 #include "cli.h"
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} COMMANDS[] = {
+    {"check", cli_check},     {"explain", cli_explain},   {"diff", cli_diff},
+    {"who-can", cli_who_can}, {"what-can", cli_what_can},
+};
+
 static const char USAGE[] =
     "Usage: bastion policy check FILE [--json]\n"
+    "       bastion policy diff OLD NEW [--person NAME] [--host NAME] [--fail-on gains|any] [--json]\n"
+    "       bastion policy who-can FILE HOST|TARGET [--json | --csv]\n"
+    "       bastion policy what-can FILE PERSON [--json | --csv]\n"
     "       bastion policy explain FILE --user NAME [--from ADDRESS] [--mfa-age TIME] [--json] LINE\n"
     "\n"
     "check    reads the file as the gateway does, runs its tests, and says what is wrong and where.\n"
+    "diff     says who gains and who loses what when NEW takes the place of OLD: decisions, not texts, are "
+    "compared.\n"
+    "who-can  lists who may do what on a host or target; what-can what a person may do, and where.\n"
     "explain  says whether a person may do something, by which rule, or what stands in the way.\n"
     "\n"
     "LINE is what a test in the file has:  shell node1 as ec2-user\n"
@@ -25,8 +39,8 @@ static const char USAGE[] =
     "  --mfa-age TIME    how old the second factor is (0s, 5m, 1h); without it there is none\n"
     "  --json            for programs\n"
     "\n"
-    "Exit status: 0 the file is valid, or it is allowed; 1 it is denied; 2 wrong usage; 3 the file is "
-    "invalid.\n";
+    "Exit status: 0 the file is valid, it is allowed, nobody gains anything; 1 it is denied, somebody gains "
+    "something (or,\nwith --fail-on any, loses something), nobody can; 2 wrong usage; 3 a file is invalid.\n";
 
 int cli_usage_error(const char *message, const char *detail)
 {
@@ -41,11 +55,10 @@ int policy_command(int argc, char **argv)
         (void)fputs(USAGE, stdout);
         return CLI_OK;
     }
-    if (strcmp(command, "check") == 0) {
-        return cli_check(argc - 1, argv + 1);
-    }
-    if (strcmp(command, "explain") == 0) {
-        return cli_explain(argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        if (strcmp(command, COMMANDS[i].name) == 0) {
+            return COMMANDS[i].run(argc - 1, argv + 1);
+        }
     }
     return cli_usage_error(*command == 0 ? "a command is missing" : "there is no command ", command);
 }

@@ -106,6 +106,17 @@ static const struct {
     {{"policy", BOT, "shell", "node1", "as", "deploy"},
      1,
      "never no-machine-shell: it takes away what was asked"},
+    {{"policy", "diff", FILE_NAME}, 2, "diff needs two files"},
+    {{"policy", "diff", FILE_NAME, FILE_NAME, "--fail-on", "all"}, 2, "--fail-on is gains or any, not all"},
+    {{"policy", "diff", FILE_NAME, FILE_NAME}, 0, ": 0 gained, 0 lost"},
+    {{"policy", "diff", FILE_NAME, FILE_NAME, "--person", "nobody"}, 2, "no file knows nobody"},
+    {{"policy", "diff", FILE_NAME, "config/bastiond.yaml"}, 3, "config/bastiond.yaml:"},
+    {{"policy", "who-can", FILE_NAME}, 2, "who-can needs a file and"},
+    {{"policy", "who-can", FILE_NAME, "nowhere"}, 2, "no file knows nowhere"},
+    {{"policy", "who-can", FILE_NAME, "node1"}, 0, "alice, bob as ec2-user: shell, exec"},
+    {{"policy", "who-can", FILE_NAME, "cache", "--csv"}, 0, "\"alice\",\"redis.prod.internal\",6379,"},
+    {{"policy", "what-can", FILE_NAME, "sam"}, 0, "node1:22 as ec2-user: shell"},
+    {{"policy", "what-can", FILE_NAME, "nobody"}, 2, "no file knows nobody"},
 };
 
 static void command_each_row_says_and_returns_what_is_written(void **state)
@@ -155,11 +166,48 @@ static void command_json_is_json(void **state)
     free(output);
 }
 
+static void command_diff_tells_gains_and_losses_apart(void **state)
+{
+    (void)state;
+    char name[] = "/tmp/policy-narrower-XXXXXX";
+    char *text = calloc(1, OUTPUT_BYTES);
+    char *output = calloc(1, OUTPUT_BYTES);
+    assert_true(text != NULL && output != NULL);
+    int policy = open(FILE_NAME, O_RDONLY | O_CLOEXEC);
+    ssize_t len = read(policy, text, OUTPUT_BYTES - 1);
+    assert_true(len > 0);
+    (void)close(policy);
+    char *users = strstr(text, "users: [alice, bob]");
+    assert_non_null(users);
+    memcpy(users, "users: [alice     ]", strlen("users: [alice, bob]")); /* bob leaves */
+    int narrower = mkstemp(name);
+    assert_int_equal(write(narrower, text, (size_t)len), len);
+    (void)close(narrower);
+    assert_int_equal(run((const char *const[]){"policy", "diff", FILE_NAME, name, NULL}, output), 0);
+    assert_non_null(strstr(output, "- bob\n"));
+    assert_null(strstr(output, "+ "));
+    assert_int_equal(
+        run((const char *const[]){"policy", "diff", "--fail-on", "any", FILE_NAME, name, NULL}, output), 1);
+    assert_int_equal(run((const char *const[]){"policy", "diff", name, FILE_NAME, NULL}, output), 1);
+    assert_non_null(strstr(output, "+ bob\n"));
+    assert_int_equal(run((const char *const[]){"policy", "diff", "--json", name, FILE_NAME, NULL}, output),
+                     1);
+    json_t *json = json_loads(output, 0, NULL);
+    json_t *first = json_array_get(json_object_get(json, "changes"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "change")), "gain");
+    assert_int_equal(json_integer_value(json_object_get(json, "losses")), 0);
+    json_decref(json);
+    (void)unlink(name);
+    free(text);
+    free(output);
+}
+
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(command_each_row_says_and_returns_what_is_written),
         cmocka_unit_test(command_json_is_json),
+        cmocka_unit_test(command_diff_tells_gains_and_losses_apart),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

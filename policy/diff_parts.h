@@ -1,0 +1,105 @@
+/* The parts of a comparison: who, where, under which conditions, what. */
+#ifndef POLICY_DIFF_PARTS_H
+#define POLICY_DIFF_PARTS_H
+
+#include "model.h"
+#include "policy/diff.h"
+
+enum {
+    DIFF_SIDES = 2, /* before, after */
+    DIFF_CELLS_MAX = 65536,
+    DIFF_VALUES_MAX = 1024, /* of one axis */
+    DIFF_WHAT_BYTES = 512,
+    DIFF_WHEN_BYTES = 1024,
+    DIFF_WHATS_MAX = 65536, /* of one person's group and one target */
+};
+#define DIFF_NONE UINT32_MAX /* that side has none */
+
+/* People who are in the same groups on both sides, or hosts that lie in the same targets. */
+struct diff_person {
+    const char *name;
+    uint32_t number[DIFF_SIDES];
+    uint32_t class;
+};
+struct diff_host {
+    struct cursor pattern;
+    uint16_t port;
+    uint32_t number[DIFF_SIDES]; /* of targets */
+    uint32_t class;
+};
+
+/* Sorted by class. */
+struct diff_people {
+    struct diff_person *all;
+    const char **names; /* in the same order */
+    size_t count;
+};
+struct diff_hosts {
+    struct diff_host *all;
+    struct cursor *patterns; /* in the same order */
+    size_t count;
+};
+
+/* people.c, hosts.c. Memory is the arena's. @return ERR_MEMORY; ERR_NOT_FOUND for a scope that is nowhere. */
+MUST_CHECK enum err diff_people_find(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
+                                     const char *only, struct diff_people *ret);
+MUST_CHECK enum err diff_hosts_find(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
+                                    const char *only, struct diff_hosts *ret);
+
+/* rules.c: the rules and nevers that concern a person and a target. */
+struct diff_rules {
+    const struct rule **rules;
+    size_t count;
+};
+/** @return ERR_MEMORY. Nothing for DIFF_NONE. */
+MUST_CHECK enum err diff_rules_find(struct arena *arena, const struct policy *policy, uint32_t person,
+                                    uint32_t target, struct diff_rules *ret);
+/** Do both sides decide alike for certain? Compares what the files say, entry by entry. */
+bool diff_rules_equal(const struct policy *const sides[DIFF_SIDES], const uint32_t people[DIFF_SIDES],
+                      const uint32_t targets[DIFF_SIDES], const struct diff_rules rules[DIFF_SIDES]);
+
+/* axes.c: the conditions that the rules of both sides can tell apart. */
+enum { DIFF_AXES = 2 };
+struct diff_axes {
+    struct network *networks; /* of the files, each once, and everywhere */
+    size_t network_count;
+    size_t *sets; /* of each value: the number of the narrowest network around it */
+    char (*from)[NETWORK_TEXT_BYTES];
+    char (*from_texts)[NETWORK_TEXT_BYTES + POLICY_ID_BYTES];
+    uint32_t *ages_s; /* rising; a further value stands for no factor, and for older ones */
+    size_t counts[DIFF_AXES], age_count, cells;
+};
+enum { DIFF_AXIS_FROM, DIFF_AXIS_FACTOR };
+MUST_CHECK enum err diff_axes_find(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
+                                   const struct diff_rules rules[DIFF_SIDES], struct diff_axes *ret);
+/** Put the conditions of one cell into a request. @param factor  memory that the request borrows */
+void diff_axes_apply(const struct diff_axes *axes, size_t cell, struct policy_request *request,
+                     struct policy_factor *factor);
+/** The cell in which somebody who comes from there with this factor is. */
+size_t diff_axes_cell(const struct diff_axes *axes, const struct network *from,
+                      const struct policy_factor *factor);
+/** The cells that are set, in words. */
+void diff_axes_describe(const struct diff_axes *axes, const uint8_t *cells,
+                        char text[static DIFF_WHEN_BYTES]);
+
+/* whats.c: what may be asked for, and what the lists of both sides can tell apart in it. */
+struct diff_what {
+    enum policy_action action;
+    const char *account;
+    struct cursor database, command; /* as in struct policy_request */
+    const char *text;
+    bool is_rest;     /* stands for all that no list names */
+    bool is_stream;   /* of kinds without accounts */
+    bool is_database; /* of databases; neither: of hosts */
+};
+struct diff_whats {
+    struct diff_what *all; /* those of one account and action together, the rest first */
+    size_t count;
+};
+/** @param targets  of each side, or NULL. @return ERR_MEMORY; ERR_TOO_LARGE over DIFF_WHATS_MAX. */
+MUST_CHECK enum err diff_whats_find(struct arena *arena, const struct target *const targets[DIFF_SIDES],
+                                    const struct diff_rules rules[DIFF_SIDES], struct diff_whats *ret);
+/** Does a target of this kind know it at all? */
+bool diff_what_fits(const struct diff_what *what, const struct target *target);
+
+#endif
