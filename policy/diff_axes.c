@@ -187,7 +187,7 @@ enum err diff_axes_find(struct arena *arena, const struct policy *const sides[DI
     TRY(find_ages(arena, rules, ret));
     ret->cells = 1;
     for (unsigned axis = 0; axis < DIFF_AXES; axis++) {
-        if (ret->counts[axis] > DIFF_VALUES_MAX || ret->counts[axis] > DIFF_CELLS_MAX / ret->cells) {
+        if (ret->counts[axis] > DIFF_VALUES_MAX || ret->cells * ret->counts[axis] > DIFF_CELLS_MAX) {
             return ERR_TOO_LARGE;
         }
         ret->cells *= ret->counts[axis];
