@@ -20,6 +20,7 @@ enum {
         10000000, /* a `ckpt` leaf of each busy recording; closes and opens are logged at once */
     RECORDER_COMMIT_AFTER_US = 500000, /* leaves that nobody waits for */
     RECORDER_DRAIN_US = 2000000,       /* after an order to end: how long the stream may still bring bytes */
+    RECORDER_COLLECT_MS = 20,          /* small records are fetched so often; see collect.c */
     RECORDER_DRIFT_US = 60000000,      /* the wall clock may move this far before it is noted */
     RECORDER_SLACK_BYTES =
         16777216, /* kept free on the disk for the closes of a full disk: 4 KiB for each file */
@@ -47,6 +48,8 @@ struct recording {
     struct record_container container;
     int fd, key_fd, stream_fd;
     struct loop_receive receive;
+    uint64_t received_us, much_us; /* when its stream brought bytes last, and much at once */
+    bool is_collected;             /* fetched by the timer, see collect.c */
     struct loop_op sync, key_sync;
     struct queue carry; /* the beginning of a record whose end is not here yet */
     uint64_t opened_us, dirty_since_us, leaf_us;
@@ -88,7 +91,8 @@ struct recorder {
     struct recording *first;
     unsigned count;
     struct loop_op channel, channel_out, tick, folder_sync, commit;
-    struct queue outbox; /* answers that the monitor did not take yet */
+    struct loop_op collect; /* in flight while there is something to collect */
+    struct queue outbox;    /* answers that the monitor did not take yet */
     struct ipc_ledger ledger;
 
     enum commit_step commit_step;
@@ -130,6 +134,13 @@ void recording_fail(struct recording *recording, int error);
 void recording_tick(struct recording *recording, uint64_t now_us);
 /** Free it when nothing holds it any more. */
 void recording_reap(struct recording *recording);
+
+/* collect.c: when a stream is read */
+/** Its stream has brought so much at once. */
+void collect_received(struct recording *recording, size_t len_bytes);
+/** Read no more of it until collect_go_on(): the disk is behind. */
+void collect_hold(struct recording *recording);
+void collect_go_on(struct recording *recording);
 
 /* stream.c: what the session sends */
 loop_received recording_received;

@@ -470,7 +470,7 @@ static void live_synced(struct loop_op *op, int result)
     acknowledge(recording);
     log_checkpoint(recording);
     if (recording->stream_bytes - recording->durable_bytes <= LIMIT_UNDURABLE_BYTES) {
-        loop_receive_resume(recording->recorder->loop, &recording->receive);
+        collect_go_on(recording);
     }
     if (has_much_unsynced(recording)) {
         start_sync(recording);

@@ -103,7 +103,8 @@ void recording_received(struct loop_receive *receive, uint8_t *bytes, int result
     if (!take_bytes(recording, cursor_of(bytes, (size_t)result))) {
         return;
     }
+    collect_received(recording, (size_t)result);
     if (recording->stream_bytes - recording->durable_bytes > LIMIT_UNDURABLE_BYTES) {
-        loop_receive_pause(recording->recorder->loop, &recording->receive);
+        collect_hold(recording);
     }
 }

@@ -362,6 +362,35 @@ static void recorder_large_stream_keeps_every_byte(void **state)
     assert_int_equal(stop(bench), 0);
 }
 
+/* Little is fetched by a timer, much is read as it comes: each change from one to the other keeps all. */
+static void recorder_little_and_much_in_turns_keeps_every_byte(void **state)
+{
+    struct bench *bench = *state;
+    struct tape tape;
+    static uint8_t memory[RECORD_LARGEST_BYTES];
+    static const uint8_t BODY[LIMIT_RECORD_BODY_BYTES];
+    start_ready(bench);
+    open_tape(bench, &tape, 1);
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < 10; i++) {
+            send_text(&tape, "x");
+        }
+        wait_durable(&tape, tape.sent);
+        for (unsigned i = 0; i < 8; i++) { /* twice what the socket holds */
+            struct writer out = writer_of(memory, sizeof memory);
+            struct cursor bytes;
+            record_write_bytes(&out, RECORD_STDOUT, 3, cursor_of(BODY, sizeof BODY));
+            assert_int_equal(writer_done(&out, &bytes), ERR_NONE);
+            send_bytes(&tape, bytes);
+        }
+        wait_durable(&tape, tape.sent);
+    }
+    send_end(&tape);
+    take_closed(bench, "ended");
+    assert_int_equal(read_back(bench, &tape), tape.sent);
+    assert_int_equal(stop(bench), 0);
+}
+
 static void recorder_many_sessions_at_once_all_verify(void **state)
 {
     struct bench *bench = *state;
@@ -658,6 +687,7 @@ int main(void)
         WITH_FOLDERS(recorder_one_session_is_recorded_and_verifies),
         WITH_FOLDERS(recorder_record_in_single_bytes_is_the_same),
         WITH_FOLDERS(recorder_large_stream_keeps_every_byte),
+        WITH_FOLDERS(recorder_little_and_much_in_turns_keeps_every_byte),
         WITH_FOLDERS(recorder_many_sessions_at_once_all_verify),
         WITH_FOLDERS(recorder_killed_keeps_what_it_acknowledged),
         WITH_FOLDERS(recorder_sees_how_a_session_ends),
