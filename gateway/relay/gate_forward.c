@@ -151,6 +151,10 @@ static MUST_CHECK enum err refuse_remote(struct gate *gate, const struct gate_pa
     text_printable(request->name, name, sizeof name);
     (void)snprintf(detail, sizeof detail, "%s %s", name, asked->text);
     TRY(gate_refused(gate, TAP_WHOLE_ACCESS, "request", cursor_of_text(detail), reason));
+    if (gate->untold[0] == 0) { /* the first is told: the client names each of them itself */
+        (void)snprintf(gate->untold, sizeof gate->untold, "%s: %s", asked->text, reason);
+        TRY(gate_tell_untold(gate));
+    }
     if (request->wants_reply) {
         TRY(gate_await(gate, &gate->pending[packet->from], packet->from, GATE_ANSWERS_FAILURE));
     }

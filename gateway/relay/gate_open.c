@@ -216,7 +216,8 @@ MUST_CHECK enum err gate_open_confirmation(struct gate *gate, const struct gate_
     const char *name = GATE_KIND_RULES[at->kind].name;
     TRY(gate_is_forward(at->kind) ? tap_forward_opened(&at->tap, name, at->path.from, at->path.to)
                                   : tap_opened(&at->tap, cursor_of_text(name)));
-    return gate_forward(gate, packet);
+    TRY(gate_forward(gate, packet));
+    return gate_tell_untold(gate);
 }
 
 MUST_CHECK enum err gate_open_failure(struct gate *gate, const struct gate_packet *packet)

@@ -143,6 +143,20 @@ MUST_CHECK enum err gate_tell(struct gate *gate, struct gate_channel *at, const 
     return gate_send(gate, GATE_CLIENT, RELAY_EXTENDED_DATA, &out);
 }
 
+MUST_CHECK enum err gate_tell_untold(struct gate *gate)
+{
+    for (unsigned i = 0; gate->untold[0] != 0 && i < LIMIT_CHANNELS_PER_ACCESS; i++) {
+        struct gate_channel *at = &gate->channels[i];
+        bool is_heard = at->state == GATE_OPEN && at->kind == GATE_SESSION && at->refusal == GATE_ACCEPTED &&
+                        !at->flow[GATE_CLIENT].has_sent_close && !at->flow[GATE_TARGET].has_sent_close;
+        if (is_heard) {
+            TRY(gate_tell(gate, at, gate->untold));
+            gate->untold[0] = 0;
+        }
+    }
+    return ERR_NONE;
+}
+
 MUST_CHECK enum err gate_tell_refusal(struct gate *gate, struct gate_channel *at)
 {
     if (at->refusal != GATE_REFUSAL_QUEUED) {

@@ -121,7 +121,9 @@ struct gate {
     uint8_t last[GATE_SIDES]; /* the channel that this side spoke on last: most packets are for it again */
     struct gate_remote remotes[GATE_REMOTES_MAX];
     struct gate_channel channels[LIMIT_CHANNELS_PER_ACCESS];
-    const char *file_reason; /* why a request for a file was refused, in the packet at hand */
+    char untold[LIMIT_SENTENCE_BYTES]; /* why a global request was refused: for the next session's error
+                                          stream */
+    const char *file_reason;           /* why a request for a file was refused, in the packet at hand */
     char explain[LIMIT_SENTENCE_BYTES];
 };
 
@@ -241,6 +243,9 @@ MUST_CHECK enum err gate_channel_reply(struct gate *gate, const struct gate_pack
 MUST_CHECK enum err gate_global_reply(struct gate *gate, const struct gate_packet *packet);
 /** Tell the client why, with an exit status, and close its side of the channel. Once per channel. */
 MUST_CHECK enum err gate_tell_refusal(struct gate *gate, struct gate_channel *at);
+/** The refusal of a global request has no text of its own: it is told on a session, as soon as there is one.
+ */
+MUST_CHECK enum err gate_tell_untold(struct gate *gate);
 /** As much of "bastion: <sentence>" on the error stream as the client's window takes. */
 MUST_CHECK enum err gate_tell(struct gate *gate, struct gate_channel *at, const char *sentence);
 

@@ -21,7 +21,8 @@ static enum err gate_send(void *owner, enum gate_side to, uint8_t type, struct c
     return engine_send_parts(to == GATE_CLIENT ? access->inner : access->target, type, head, body);
 }
 
-/* The reason alone: what was refused may hold secrets, and is in the recording. */
+/* What kind of thing was refused, and why. Which one (the command, the path) may hold secrets, and is in the
+ * recording. */
 static void note_refused(struct access *access, struct cursor body)
 {
     struct cursor what;
@@ -31,7 +32,10 @@ static void note_refused(struct access *access, struct cursor body)
         cursor_string(&body, LIMIT_RECORD_BODY_BYTES, &reason) != ERR_NONE) {
         return;
     }
-    text_printable(reason, text, sizeof text);
+    const uint8_t *colon = cursor_len(&what) == 0 ? NULL : memchr(what.at, ':', cursor_len(&what));
+    int kind_bytes = (int)((colon == NULL ? what.end : colon) - what.at);
+    (void)snprintf(text, sizeof text, "%.*s: %.*s", kind_bytes, (const char *)what.at,
+                   (int)cursor_len(&reason), (const char *)reason.at);
     session_note(access->session, access->ref, "refused", text);
 }
 

@@ -5,28 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "base/clock.h"
 #include "base/writer.h"
 #include "state.h"
 
 enum { DISCONNECT_BY_APPLICATION = 11 }; /* RFC 4253 11.1 */
-
-void session_note(struct session *session, uint32_t ref, const char *code, const char *text)
-{
-    uint8_t memory[1024];
-    char printable[LIMIT_SENTENCE_BYTES];
-    text_printable(cursor_of_text(text), printable, sizeof printable);
-    struct writer out = writer_of(memory, sizeof memory);
-    writer_text(&out, code);
-    writer_text(&out, printable);
-    struct cursor body;
-    const struct ipc_row *row = ipc_row(IPC_NOTE);
-    /* The table bounds the notes of a connection; more of them would only make the monitor end us. */
-    bool may_say = session->ledger.counts[IPC_NOTE] < row->times && writer_done(&out, &body) == ERR_NONE;
-    if (may_say && link_send(session, IPC_NOTE, ref, body) == ERR_NONE) {
-        session->ledger.counts[IPC_NOTE]++;
-    }
-}
 
 static void end_accesses(struct session *session, const char *sentence)
 {
@@ -140,11 +123,13 @@ enum err session_run(struct loop *loop, int channel_fd, int client_fd)
         return ERR_MEMORY;
     }
     session->loop = loop;
+    session->notes.refilled_us = clock_monotonic_us();
     session->channel_fd = channel_fd;
     session->client_fd = client_fd;
     enum err err = start(session);
     if (err == ERR_NONE) {
         err = loop_run(loop);
+        session_note_rest(session);
     }
     free_all(session);
     free(session);

@@ -131,11 +131,19 @@ struct access {
 
 struct command; /* command.c */
 
+/* How many notes this connection may still make, see note.c. */
+struct note_ration {
+    unsigned spent;
+    uint64_t refilled_us;
+    uint64_t unsaid; /* since the last that was said */
+};
+
 struct session {
     struct loop *loop;
     int channel_fd, client_fd;
     struct loop_op channel_op, deadline_op, linger_op;
     struct ipc_ledger ledger;
+    struct note_ration notes;
     struct ipc_message *stash[SESSION_STASH_MAX]; /* OWNED */
     unsigned stash_count;
     uint32_t connection;
@@ -162,8 +170,12 @@ struct session {
 /* session.c */
 /** End the connection: the engineer sees the sentence, if there is one. */
 void session_end(struct session *session, const char *sentence);
-/** Tell the monitor about something that an operator should see. */
+
+/* note.c */
+/** Tell the monitor about something that an operator should see. Rationed. */
 void session_note(struct session *session, uint32_t ref, const char *code, const char *text);
+/** How many notes were not told, at the end of the connection. */
+void session_note_rest(struct session *session);
 
 /* link.c: the channel to the monitor. */
 MUST_CHECK enum err link_start(struct session *session);

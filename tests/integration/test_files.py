@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -221,6 +222,19 @@ class FilesTest(LabCase):
         for what in ("sftp open", "sftp posix-rename", "sftp remove", "sftp setstat", "sftp mkdir", "sftp rmdir", "sftp symlink", "sftp hardlink"):
             self.assertTrue(any(one.startswith(what) for one in refused), f"{what} in {refused}")
         self.assertEqual([one["sha256"] for one in told if one.get("path") == keep and "read_bytes" in one], [sha256(source)])
+
+    def test_flood_of_refusals_is_a_few_events_and_a_count(self):
+        """The recording has each of them; the log tells many at once, then how many it left out."""
+        self.log_in("hugo")
+        self.before, mark, count = self.sessions(), len(self.events()), 300
+        self.sftp(*(f"-rm {self.path('none')}{number}" for number in range(count)), person="hugo", account="ec2-user")
+        eventually(lambda: self.events_since(mark, event="session.note", sentence="not told one by one"), "the count at the end")
+        told = [one["sentence"] for one in self.events_since(mark, event="session.note", sentence="D-SFTP|not told one by one")]
+        self.assertEqual(told[0], "sftp remove: your access is for reading only [D-SFTP]", told)
+        self.assertLessEqual(len(told), 40, "one a minute after the first 32")
+        left_out = int(re.search(r"^(\d+) more refusals", told[-1])[1])
+        self.assertEqual(len(told) - 1 + left_out, count, told[-3:])
+        self.assertEqual(len([one for one in self.files() if one["result"] == "refused"]), count)
 
     def test_reader_cannot_upload_with_scp(self):
         self.log_in("hugo")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -185,6 +186,8 @@ class InnerForwardTest(ForwardCase):
                 done = self.ssh("-R", f"{place}:127.0.0.1:9", "node1", "ss -Hltn 'sport = :8080 or sport = :8081' | grep -c 127.0.0.1",
                                 person="pia", options=["ExitOnForwardFailure=no"])
                 self.assertEqual(done.stdout.decode().strip(), listens, done.stderr)
+                told = re.findall(r"bastion: [^\n]*the target may not listen there for you \[D-REMOTE-FORWARD\]", done.stderr.decode())
+                self.assertEqual(len(told), 1 - int(listens), done.stderr)
 
     def test_sockets_are_forwarded_where_they_are_listed(self):
         self.log_in("pia")

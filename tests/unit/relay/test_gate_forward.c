@@ -269,6 +269,25 @@ static void remote_forward_asked_twice_is_refused(void **state)
     talk_violate(&talk, GATE_CLIENT, RELAY_GLOBAL_REQUEST, pk_global("tcpip-forward", true), "laid out");
 }
 
+/* A refused global request has no text: OpenSSH asks before it opens its session, others later. */
+static void remote_forward_refusal_is_told_on_a_session(void **state)
+{
+    (void)state;
+    FROM_CLIENT(GLOBAL_REQUEST, pk_listen("tcpip-forward", true, "h", 80), DROPPED,
+                "refused -1 request: tcpip-forward h:80; client: request failure");
+    FROM_CLIENT(GLOBAL_REQUEST, pk_listen("tcpip-forward", true, "h", 81), DROPPED,
+                "refused -1 request: tcpip-forward h:81; client: request failure");
+    talk_expect(&talk, GATE_CLIENT, RELAY_OPEN, pk_open("session", 1, 1000, 1000), GATE_FORWARDED);
+    FROM_TARGET(OPEN_CONFIRMATION, pk_confirm(1, 2, 1000, 1000), FORWARDED,
+                "channel_open 1 session; pass; client: stderr 1 'bastion: h:80: the target may not listen "
+                "there for you "
+                "[D-REMOTE-FORWARD]\r\n'");
+    FROM_CLIENT(
+        GLOBAL_REQUEST, pk_listen("tcpip-forward", false, "h", 82), DROPPED,
+        "refused -1 request: tcpip-forward h:82; client: stderr 1 'bastion: h:82: the target may not listen "
+        "there for you [D-REMOTE-FORWARD]\r\n'");
+}
+
 static void forward_behind_a_refused_command_waits_for_its_close(void **state)
 {
     (void)state;
@@ -300,6 +319,7 @@ int main(void)
         GATE_TEST(remote_forward_of_a_socket_passes_back),
         GATE_TEST(remote_forwards_are_bounded),
         GATE_TEST(remote_forward_asked_twice_is_refused),
+        GATE_TEST(remote_forward_refusal_is_told_on_a_session),
         GATE_TEST(forward_behind_a_refused_command_waits_for_its_close),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
