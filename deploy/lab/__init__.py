@@ -177,7 +177,7 @@ class Lab:
         }
         for name, one in self.databases.all.items():
             prefix = name.replace("-", "_").upper()
-            values.update({f"{prefix}_HOST": name, f"{prefix}_ADDRESS": network.node_ip, f"{prefix}_PORT": one.port, f"{prefix}_USER": one.user,
+            values.update({f"{prefix}_HOST": name, f"{prefix}_ADDRESS": network.node_ip, f"{prefix}_PORT": one.port, f"{prefix}_USER": one.users[0],
                            f"{prefix}_PASSWORD": databases.PASSWORD, f"{prefix}_DATABASE": one.database})
         write(self.path("env"), "".join(f"{key}={value}\n" for key, value in values.items()))
 

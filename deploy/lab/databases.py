@@ -126,7 +126,8 @@ def _issue_expired(ca_folder, out_folder):
 class Database:
     """A server in FOLDER. Subclasses say how its data folder is made and how it starts."""
 
-    name = account = user = database = ""
+    name = account = kind = database = ""
+    users = ()  # the first may write
     port = 0
 
     def __init__(self, folder, network, cache):
@@ -215,7 +216,8 @@ class Database:
 
 
 class Postgres(Database):
-    name, account, port, user, database = "orders-db", "postgres", 5432, "orders_rw", "orders"
+    name, account, kind, port, database = "orders-db", "postgres", "postgres", 5432, "orders"
+    users = ("orders_rw", "orders_ro")
 
     def server(self):
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
@@ -249,7 +251,8 @@ class Postgres(Database):
 
 
 class Mariadb(Database):
-    name, account, port, user, database = "shop-db", "mysql", 3306, "shop_rw", "shop"
+    name, account, kind, port, database = "shop-db", "mysql", "mysql", 3306, "shop"
+    users = ("shop_rw", "shop_ro")
 
     def server(self):
         if not os.path.exists("/usr/sbin/mariadbd"):

@@ -70,6 +70,29 @@ tests:
     deny: [shell node1 as ec2-user]
 """
 
+DATABASE_TARGET = """\
+  {name}:
+    kind: {kind}
+    hosts: [{name}]
+    addresses: [private]
+    port: {port}
+    upstream_tls: {{ verify: full, ca: databases.pem }}
+    client_tls: refuse
+    login: client
+"""
+DATABASE_RULES = """\
+  - id: engineers-databases
+    who: [engineers]
+    to: [{names}]
+    can: {{ db: {{ users: [{users}], databases: [{databases}] }} }}
+    when: {{ mfa: 8h, from: [engineers] }}
+  - id: ci-databases
+    who: [ci]
+    to: [{names}]
+    can: {{ db: {{ users: [{users}], databases: ["*"] }} }}
+    when: {{ from: [engineers] }}
+"""
+
 CONFIG = """\
 listen: ["{bastion_ip}:{port}"]
 policy: {folder}/config/policy.yaml
@@ -115,7 +138,7 @@ class Gateway:
     """Everything of the bastion in FOLDER: keys, people, policy, config, and the running daemon.
 
     settings: what a test wants different: connections, recordings, min_free, times, hosts (of the target nodes), names (what resolves
-    besides, to node1), known_hosts, sshd_lines; and lines for the policy, more_targets and more_rules.
+    besides, to node1), known_hosts, sshd_lines; databases, which are started; and lines for the policy, more_targets and more_rules.
     """
 
     def __init__(self, folder, network, bin_dir, settings=None, people=(), machines=()):
@@ -125,7 +148,7 @@ class Gateway:
         self.hosts = {"node1": network.node_ip}  # name: address, as the bastion resolves it
         for name, address in self.settings.get("hosts", {}).items():
             self.hosts[name] = address.format(**vars(network))
-        self.database_hosts = {}
+        self.databases, self.database_hosts = {}, {}
         self.first_uid = FIRST_UID + network.index * UIDS_PER_LAB
         self.daemon = None
         self.config = self.path("config", "bastiond.yaml")
@@ -156,6 +179,7 @@ class Gateway:
         os.makedirs(self.recordings, exist_ok=True)
         for path in (self.recordings, self.path("evidence")):
             os.chown(path, self.first_uid + 1, self.first_uid + 1)  # bastion-recorder
+        self.databases = databases.all
         self.database_hosts = dict.fromkeys(databases.all, self.network.node_ip)
         if databases.all:
             shutil.copy(os.path.join(databases.ca_folder, "ca.pem"), self.path("config", "databases.pem"))
@@ -194,12 +218,22 @@ class Gateway:
         if factor:
             self.bastion("mfa", "enroll", name, "--no-qr", "--force", "--config", self.config)
 
+    def _database_targets(self):
+        return "".join(DATABASE_TARGET.format(name=name, kind=one.kind, port=one.port) for name, one in self.databases.items())
+
+    def _database_rules(self):
+        if not self.databases:
+            return ""
+        values = self.databases.values()
+        return DATABASE_RULES.format(names=", ".join(self.databases), users=", ".join(user for one in values for user in one.users),
+                                     databases=", ".join(one.database for one in values))
+
     def policy_text(self):
         return POLICY.format(people=", ".join(self.people), machines=", ".join(self.machines),
                              hosts=", ".join(self.hosts), connections=self.settings.get("connections", 400), user_net=self.network.user_net,
                              private_net=self.network.private_net, user_ip=self.network.user_ip,
-                             more_targets=self.settings.get("more_targets", ""),
-                             more_rules=self.settings.get("more_rules", ""))
+                             more_targets=self._database_targets() + self.settings.get("more_targets", ""),
+                             more_rules=self._database_rules() + self.settings.get("more_rules", ""))
 
     def config_text(self):
         uid = self.first_uid

@@ -142,9 +142,13 @@ static enum err set_client(struct crypto_tls *tls, const struct crypto_tls_clien
     X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     bool is_address = X509_VERIFY_PARAM_set1_ip_asc(check, tls->name) == 1;
+    bool is_set = is_address || X509_VERIFY_PARAM_set1_host(check, tls->name, len) == 1;
+    if (config->is_name_ignored) {
+        is_set = X509_VERIFY_PARAM_set1_host(check, NULL, 0) == 1 &&
+                 X509_VERIFY_PARAM_set1_ip(check, NULL, 0) == 1;
+    }
     /* RFC 6066 section 3: a numeric address is no server name. */
-    bool is_set = is_address || (X509_VERIFY_PARAM_set1_host(check, tls->name, len) == 1 &&
-                                 SSL_set_tlsext_host_name(tls->ssl, tls->name) == 1);
+    is_set = is_set && (is_address || SSL_set_tlsext_host_name(tls->ssl, tls->name) == 1);
     ERR_clear_error(); /* a name is no address */
     if (!is_set) {
         return ERR_MALFORMED;

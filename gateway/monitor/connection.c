@@ -129,6 +129,12 @@ static enum err dispatch(struct connection *connection, const struct ipc_message
         return target_open(connection, message->ref, message->body);
     case IPC_TARGET_LOGIN:
         return target_login(connection, message->ref, message->body);
+    case IPC_DATABASE_LOGIN:
+        return database_login(connection, message->ref, message->body);
+    case IPC_DATABASE_KEY:
+        return database_key(connection, message->ref, message->body);
+    case IPC_DATABASE_CANCEL:
+        return database_cancel(connection, message->ref, message->body);
     case IPC_TARGET_END:
         return target_end(connection, message->ref, message->body);
     case IPC_COMMAND:

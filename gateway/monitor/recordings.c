@@ -50,6 +50,27 @@ static void free_json(json_t **json)
 }
 
 /* What `bastion sessions` shows without any key. Nothing here comes from inside the session. */
+static const char *const KINDS[] = {[POLICY_TARGET_SSH] = "ssh",
+                                    [POLICY_TARGET_TCP] = "tcp",
+                                    [POLICY_TARGET_POSTGRES] = "postgres",
+                                    [POLICY_TARGET_MYSQL] = "mysql",
+                                    [POLICY_TARGET_INTERNAL] = "internal"};
+
+/* What only databases have. */
+static void add_database(json_t *json, const struct access *access)
+{
+    bool is_database = access->kind == POLICY_TARGET_POSTGRES || access->kind == POLICY_TARGET_MYSQL;
+    if (is_database) {
+        (void)json_object_set_new(json, "decoded", json_boolean(access->is_database));
+    }
+    if (access->database[0] != 0) {
+        (void)json_object_set_new(json, "database", json_string(access->database));
+    }
+    if (access->cancels[0] != 0) {
+        (void)json_object_set_new(json, "cancels", json_string(access->cancels));
+    }
+}
+
 static enum err write_meta(const struct access *access, char *ret_text, size_t size_bytes)
 {
     const struct connection *connection = access->connection;
@@ -59,9 +80,9 @@ static enum err write_meta(const struct access *access, char *ret_text, size_t s
         "{s:i, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s}", "v", 1, "session",
         access->sid_text, "connection", (json_int_t)connection->number, "bastion", monitor->host_id, "person",
         connection->person, "key", connection->key_fingerprint, "from", connection->from, "kind",
-        access->is_stream ? "tcp" : "ssh", "host", access->host, "port", (int)access->port, "target",
-        access->target_name, "address", access->peer_address, "account", access->account, "rule",
-        access->rule, "policy", monitor->policy_hash, "factor", connection->factor_by);
+        KINDS[access->kind], "host", access->host, "port", (int)access->port, "target", access->target_name,
+        "address", access->peer_address, "account", access->account, "rule", access->rule, "policy",
+        monitor->policy_hash, "factor", connection->factor_by);
     if (json == NULL) {
         return ERR_MEMORY;
     }
@@ -70,6 +91,7 @@ static enum err write_meta(const struct access *access, char *ret_text, size_t s
     if (connection->is_machine) {
         json_decref(age);
     }
+    add_database(json, access);
     size_t len = json_dumpb(json, ret_text, size_bytes - 1, JSON_COMPACT);
     if (len == 0 || len > size_bytes - 1) {
         return ERR_TOO_LARGE;

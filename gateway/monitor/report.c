@@ -58,9 +58,10 @@ void report_access(struct access *access, const char *event, enum event_outcome 
            {.key = "person", .text = connection->person}, {.key = "key", .text = connection->key_fingerprint},
            {.key = "host", .text = access->host}, EVENT_NUMBER("port", access->port),
            {.key = "target", .text = access->target_name}, {.key = "address", .text = access->peer_address},
-           {.key = "account", .text = access->account}, {.key = "rule", .text = access->rule},
-           {.key = "policy", .text = connection->monitor->policy_hash}, {.key = "code", .text = code},
-           {.key = "sentence", .text = sentence});
+           {.key = "account", .text = access->account},
+           {.key = "database", .text = access->database[0] != 0 ? access->database : NULL},
+           {.key = "rule", .text = access->rule}, {.key = "policy", .text = connection->monitor->policy_hash},
+           {.key = "code", .text = code}, {.key = "sentence", .text = sentence});
 }
 
 void report_closed(struct access *access, const char *reason, uint64_t to_target_bytes,
@@ -72,8 +73,9 @@ void report_closed(struct access *access, const char *reason, uint64_t to_target
            {.key = "from", .text = connection->from}, {.key = "person", .text = connection->person},
            {.key = "host", .text = access->host}, EVENT_NUMBER("port", access->port),
            {.key = "target", .text = access->target_name}, {.key = "address", .text = access->peer_address},
-           {.key = "account", .text = access->account}, {.key = "rule", .text = access->rule},
-           EVENT_NUMBER("to_target_bytes", to_target_bytes),
+           {.key = "account", .text = access->account},
+           {.key = "database", .text = access->database[0] != 0 ? access->database : NULL},
+           {.key = "rule", .text = access->rule}, EVENT_NUMBER("to_target_bytes", to_target_bytes),
            EVENT_NUMBER("from_target_bytes", from_target_bytes), {.key = "sentence", .text = reason});
 }
 

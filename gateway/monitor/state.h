@@ -12,8 +12,10 @@
 #include "auth/lease.h"
 #include "auth/lockout.h"
 #include "base/queue.h"
+#include "base/secret.h"
 #include "base/writer.h"
 #include "config/config.h"
+#include "crypto/hash.h"
 #include "event/event.h"
 #include "ipc/channel.h"
 #include "keys/authorized_keys.h"
@@ -95,7 +97,7 @@ struct recording {
     uint32_t number, connection, access;
     uint64_t started_us;
     char sid[MONITOR_SID_TEXT_BYTES];
-    char person[LIMIT_PERSON_BYTES], from[LIMIT_ADDRESS_BYTES], account[LIMIT_ACCOUNT_BYTES],
+    char person[LIMIT_PERSON_BYTES], from[LIMIT_ADDRESS_BYTES], account[LIMIT_DB_NAME_BYTES],
         host[LIMIT_HOST_BYTES];
 };
 struct recordings {
@@ -121,20 +123,26 @@ struct access {
     char sid_text[MONITOR_SID_TEXT_BYTES];
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
-    bool is_stream; /* of kind tcp: no login, no certificate; the policy's word is final when it is dialled */
+    enum policy_target_kind kind;
+    bool is_stream; /* its bytes pass unread: no login, no certificate; the policy's word is final when it is
+                       dialled */
+    bool is_database; /* the session reads who logs in where, and statements */
     char target_name[POLICY_ID_BYTES];
     char peer_address[LIMIT_ADDRESS_BYTES], local_address[LIMIT_ADDRESS_BYTES];
     struct child *dial; /* OWNED */
     uint64_t dial_deadline_us;
-    char account[LIMIT_ACCOUNT_BYTES];
-    int64_t decided_s;                   /* when the policy was asked last ... */
-    uint32_t decided_by;                 /* ... which policy that was (its number) ... */
-    struct policy_factor decided_factor; /* ... and the factor of that moment */
-    uint64_t withdrawn_us;               /* 0, or when the session was told to end it */
-    struct policy_grant *grant;          /* OWNED, while the certificate and the recording are being made */
-    int recorder_fd;                     /* OWNED, the session's end, likewise */
-    uint8_t *certificate;                /* OWNED, likewise */
-    size_t certificate_bytes;
+    char account[LIMIT_DB_NAME_BYTES], database[LIMIT_DB_NAME_BYTES];
+    enum policy_action action; /* that the policy is asked about */
+    struct secret cancel_key;  /* with which another connection may cancel a statement of this one */
+    char cancels[MONITOR_SID_TEXT_BYTES]; /* "", or the session whose statement is cancelled */
+    int64_t decided_s;                    /* when the policy was asked last ... */
+    uint32_t decided_by;                  /* ... which policy that was (its number) ... */
+    struct policy_factor decided_factor;  /* ... and the factor of that moment */
+    uint64_t withdrawn_us;                /* 0, or when the session was told to end it */
+    struct policy_grant *grant;           /* OWNED, while the certificate and the recording are being made */
+    int recorder_fd;                      /* OWNED, the session's end, likewise */
+    struct secret credential;             /* OWNED, likewise: the certificate, or a password for a database */
+    bool needs_credential;                /* it is still being made */
     bool is_recording_open;
     uint32_t recording; /* number, 0: none */
     uint64_t granted_us;
@@ -209,7 +217,9 @@ struct connection {
     struct factor factor;
     struct access *accesses[LIMIT_ACCESSES_PER_CONNECTION];  /* OWNED, NULL: free */
     struct command *commands[LIMIT_COMMANDS_PER_CONNECTION]; /* OWNED, NULL: free */
-    unsigned renewals;                                       /* of the factor, by command */
+    bool has_trust; /* the session holds certificates that vouch for databases ... */
+    uint8_t trust_sha256[CRYPTO_SHA256_BYTES]; /* ... of a file with this hash */
+    unsigned renewals;                         /* of the factor, by command */
 };
 
 /* person_ca.c: CAs that vouch for keys of people, and what they took back. */
@@ -443,10 +453,7 @@ bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret
 /** NULL when the connection has no access of that number (any more). */
 struct access *target_find(const struct connection *connection, uint32_t ref);
 MUST_CHECK enum err target_open(struct connection *connection, uint32_t ref, struct cursor body);
-MUST_CHECK enum err target_login(struct connection *connection, uint32_t ref, struct cursor body);
 MUST_CHECK enum err target_end(struct connection *connection, uint32_t ref, struct cursor body);
-void target_certified(struct access *access, bool is_ok, struct cursor certificate);
-void target_recorded(struct access *access, bool is_ok, const char *sentence);
 void target_tick(struct access *access, uint64_t now_us);
 /** What was asked of the policy when it was decided, with the factor and the time of then. Borrows from the
  * access. */
@@ -454,6 +461,40 @@ struct policy_request target_request(const struct access *access);
 /** Have the session end an open access. */
 void target_withdraw(struct access *access, const char *code, const char *sentence);
 void target_done(struct access *access);
+/** Ask the policy; the answer's rule is kept. */
+void target_decide(struct access *access, struct policy_decision *ret);
+enum target_denial {
+    TARGET_DENIED = 0,
+    TARGET_DENIED_FACTOR = 1,    /* a fresher second factor would do: the session asks for it */
+    TARGET_DENIED_WITHDRAWN = 2, /* what was granted is taken back */
+};
+void target_send_denied(const struct access *access, enum target_denial kind, const char *sentence);
+/** Say no to the engineer, the operator and the evidence log. */
+void target_deny(struct access *access, const char *event, const char *code, const char *sentence);
+/** Say no where nobody can be asked for a factor; the access is freed. */
+void target_deny_unasked(struct access *access, const struct policy_decision *decision);
+
+/* target_grant.c */
+MUST_CHECK enum err target_login(struct connection *connection, uint32_t ref, struct cursor body);
+/** Allowed: have the credential and the recording made, and hand them over. @param public_key  of kind ssh:
+ * what the certificate is for */
+void target_grant(struct access *access, const struct policy_decision *decision, struct cursor public_key);
+/** A stream is reached: decide again, since what the policy said before may be old. */
+void target_grant_stream(struct access *access);
+void target_forget_grant(struct access *access);
+void target_certified(struct access *access, bool is_ok, struct cursor certificate);
+void target_recorded(struct access *access, bool is_ok, const char *sentence);
+
+/* target_database.c */
+/** The session reads what this target is told, and takes part in it. */
+bool database_is_read(const struct policy_target *target);
+/** The end of TARGET_READY. What the session needs before it is sent as TARGET_TRUST.
+ *  @param ret_why  set on error */
+MUST_CHECK enum err database_write_ready(struct access *access, const struct policy_database *database,
+                                         struct writer *out, char ret_why[static LIMIT_SENTENCE_BYTES]);
+MUST_CHECK enum err database_login(struct connection *connection, uint32_t ref, struct cursor body);
+MUST_CHECK enum err database_key(struct connection *connection, uint32_t ref, struct cursor body);
+MUST_CHECK enum err database_cancel(struct connection *connection, uint32_t ref, struct cursor body);
 
 /* command.c */
 struct command *command_find(const struct connection *connection, uint32_t ref);

@@ -1,6 +1,5 @@
-/* What a connection may reach: policy first, then bastion-dial, then, once the account is known, the grant,
- * the certificate and the recording. No step can be skipped: each checks the state that only the one before
- * it sets. */
+/* What a connection may reach: policy first, then bastion-dial, then, once the account is known, the grant
+ * (target_grant.c). No step can be skipped: each checks the state that only the one before it sets. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,9 +18,6 @@
 
 enum {
     US_PER_S = 1000000,
-    DENIED = 0,
-    DENIED_FACTOR = 1,       /* a fresher second factor would do: the session asks for it */
-    DENIED_WITHDRAWN = 2,    /* what was granted is taken back */
     WITHDRAWAL_US = 5000000, /* how long the session may take to end it */
     SESSION_GRACE_S = 5,     /* the session process ends by itself at the limit; the monitor a little later */
 };
@@ -37,11 +33,11 @@ struct access *target_find(const struct connection *connection, uint32_t ref)
     return NULL;
 }
 
-static void send_denied(const struct access *access, uint8_t kind, const char *sentence)
+void target_send_denied(const struct access *access, enum target_denial kind, const char *sentence)
 {
     uint8_t body[LIMIT_SENTENCE_BYTES + 64];
     struct writer out = writer_of(body, sizeof body);
-    writer_u8(&out, kind);
+    writer_u8(&out, (uint8_t)kind);
     writer_text(&out, sentence);
     struct cursor bytes;
     if (writer_done(&out, &bytes) == ERR_NONE) {
@@ -50,7 +46,7 @@ static void send_denied(const struct access *access, uint8_t kind, const char *s
 }
 
 /* Say no to the engineer, the operator and the evidence log. */
-static void deny_as(struct access *access, uint8_t kind, const char *event, const char *code,
+static void deny_as(struct access *access, enum target_denial kind, const char *event, const char *code,
                     const char *sentence)
 {
     struct connection *connection = access->connection;
@@ -64,29 +60,20 @@ static void deny_as(struct access *access, uint8_t kind, const char *event, cons
     char text[LIMIT_SENTENCE_BYTES];
     (void)snprintf(text, sizeof text, "%.*s [%s]", (int)(sizeof text - POLICY_CODE_BYTES - 4), sentence,
                    code);
-    send_denied(access, kind, text);
+    target_send_denied(access, kind, text);
 }
 
-static void deny(struct access *access, const char *event, const char *code, const char *sentence)
+void target_deny(struct access *access, const char *event, const char *code, const char *sentence)
 {
-    deny_as(access, DENIED, event, code, sentence);
-}
-
-static void forget_grant(struct access *access)
-{
-    free(access->grant);
-    access->grant = NULL;
-    free(access->certificate);
-    access->certificate = NULL;
-    fd_close(&access->recorder_fd);
-    access->is_recording_open = false;
+    deny_as(access, TARGET_DENIED, event, code, sentence);
 }
 
 void target_done(struct access *access)
 {
     struct connection *connection = access->connection;
     child_done(&access->dial);
-    forget_grant(access);
+    target_forget_grant(access);
+    secret_done(&access->cancel_key);
     for (unsigned i = 0; i < LIMIT_ACCESSES_PER_CONNECTION; i++) {
         if (connection->accesses[i] == access) {
             connection->accesses[i] = NULL;
@@ -103,12 +90,13 @@ struct policy_request target_request(const struct access *access)
                                    .host = access->host,
                                    .port = access->port,
                                    .account = access->account,
+                                   .database = cursor_of_text(access->database),
                                    .factor = access->decided_factor.has ? &access->decided_factor : NULL,
-                                   .action = POLICY_ANY,
+                                   .action = access->action,
                                    .at_s = access->decided_s};
 }
 
-static void decide(struct access *access, struct policy_decision *ret)
+void target_decide(struct access *access, struct policy_decision *ret)
 {
     const struct connection *connection = access->connection;
     access->decided_factor = identity_factor(connection, clock_monotonic_us());
@@ -121,42 +109,71 @@ static void decide(struct access *access, struct policy_decision *ret)
 
 /* ---- step 1: TARGET_OPEN ---- */
 
-static void send_ready(struct access *access, int target_fd)
+/* The policy may have been replaced while it was dialled. */
+static enum err find_target(const struct access *access, struct policy_target *ret)
+{
+    TRY(policy_target(access->connection->monitor->policy, access->host, access->port, ret));
+    bool is_same = ret->kind == access->kind && database_is_read(ret) == access->is_database;
+    return is_same ? ERR_NONE : ERR_MISMATCH;
+}
+
+/* @param ret_why  on error: what is missing to tell the right target from a wrong one */
+static enum err write_ready(struct access *access, struct writer *out,
+                            char ret_why[static LIMIT_SENTENCE_BYTES])
 {
     struct policy_target target;
-    char why[LIMIT_SENTENCE_BYTES] = "no memory";
-    uint8_t *body = malloc(IPC_BODY_MAX);
-    enum err err = body == NULL ? ERR_MEMORY
-                                : policy_target(access->connection->monitor->policy, access->host,
-                                                access->port, &target);
-    /* The policy may have been replaced while it was dialled. */
-    if (err == ERR_NONE && (target.kind == POLICY_TARGET_TCP) != access->is_stream) {
-        err = ERR_MISMATCH;
+    TRY(find_target(access, &target));
+    writer_string(out, cursor_of(access->sid, sizeof access->sid));
+    if (access->is_stream) {
+        writer_u8(out, IPC_TARGET_STREAM);
+        return ERR_NONE;
     }
-    struct cursor bytes = {NULL, NULL};
-    if (err == ERR_NONE) {
-        struct writer out = writer_of(body, IPC_BODY_MAX);
-        writer_string(&out, cursor_of(access->sid, sizeof access->sid));
-        writer_bool(&out, access->is_stream);
-        err = access->is_stream ? ERR_NONE : target_trust_write(access, &target, &out, why);
-        if (err == ERR_NONE) {
-            err = writer_done(&out, &bytes);
-        }
+    if (access->is_database) {
+        writer_u8(out, IPC_TARGET_DATABASE);
+        return database_write_ready(access, &target.database, out, ret_why);
     }
-    if (err == ERR_NONE) {
-        access->state = ACCESS_READY;
-        connection_send(access->connection, IPC_TARGET_READY, access->ref, bytes, &target_fd);
-    } else if (access->is_stream) {
-        deny(access, "target.denied", "D-CHANGED", "the policy was changed meanwhile; please try again");
-        target_done(access);
+    writer_u8(out, IPC_TARGET_SSH);
+    return target_trust_write(access, &target, out, ret_why);
+}
+
+static void deny_untrusted(struct access *access, const char *why)
+{
+    char sentence[LIMIT_SENTENCE_BYTES];
+    if (access->is_database) {
+        (void)snprintf(
+            sentence, sizeof sentence,
+            "the bastion has nothing to tell the right %s from a wrong one (%.150s); ask your operators",
+            access->host, why);
     } else {
-        char sentence[LIMIT_SENTENCE_BYTES];
         (void)snprintf(
             sentence, sizeof sentence,
             "the bastion knows no host key of %s (%.150s), and it never trusts a first contact; ask "
             "your operators",
             access->host, why);
-        deny(access, "target.no_host_key", "D-HOST-KEY", sentence);
+    }
+    target_deny(access, access->is_database ? "target.no_ca" : "target.no_host_key",
+                access->is_database ? "D-CA" : "D-HOST-KEY", sentence);
+}
+
+static void send_ready(struct access *access, int target_fd)
+{
+    char why[LIMIT_SENTENCE_BYTES] = "no memory";
+    uint8_t *body = malloc(IPC_BODY_MAX);
+    struct writer out = writer_of(body, body == NULL ? 0 : IPC_BODY_MAX);
+    struct cursor bytes = {NULL, NULL};
+    enum err err = body == NULL ? ERR_MEMORY : write_ready(access, &out, why);
+    if (err == ERR_NONE) {
+        err = writer_done(&out, &bytes);
+    }
+    if (err == ERR_NONE) {
+        access->state = ACCESS_READY;
+        connection_send(access->connection, IPC_TARGET_READY, access->ref, bytes, &target_fd);
+    } else if (err == ERR_MISMATCH || access->is_stream) {
+        target_deny(access, "target.denied", "D-CHANGED",
+                    "the policy was changed meanwhile; please try again");
+        target_done(access);
+    } else {
+        deny_untrusted(access, why);
         target_done(access);
     }
     free(body);
@@ -171,8 +188,6 @@ static bool is_established(int fd)
     enum { STATE_ESTABLISHED = 1, OPTION_TCP_INFO = 11 };
     return getsockopt(fd, IPPROTO_TCP, OPTION_TCP_INFO, &info, &size) == 0 && info.state == STATE_ESTABLISHED;
 }
-
-static void grant_stream(struct access *access);
 
 static enum err read_dialled(struct access *access, struct ipc_message *message)
 {
@@ -191,7 +206,7 @@ static enum err read_dialled(struct access *access, struct ipc_message *message)
     send_ready(access, fd);
     access = target_find(connection, ref); /* a denial has freed it */
     if (access != NULL && access->is_stream) {
-        grant_stream(access);
+        target_grant_stream(access);
     }
     return ERR_NONE;
 }
@@ -206,7 +221,7 @@ static enum err read_dial_failed(struct access *access, struct cursor body)
     TRY(cursor_text(&body, sentence, sizeof sentence));
     TRY(cursor_end(&body));
     const char *code = reason < sizeof CODES / sizeof CODES[0] ? CODES[reason] : CODES[0];
-    deny(access, "target.not_reached", code, sentence);
+    target_deny(access, "target.not_reached", code, sentence);
     target_done(access);
     return ERR_NONE;
 }
@@ -237,7 +252,7 @@ static void dial_exited(void *owner, struct child *child, bool is_clean, const c
     char sentence[LIMIT_SENTENCE_BYTES];
     (void)snprintf(sentence, sizeof sentence, "the bastion could not connect to %s: bastion-dial %s",
                    access->host, how);
-    deny(access, "target.not_reached", "D-DIAL", sentence);
+    target_deny(access, "target.not_reached", "D-DIAL", sentence);
     target_done(access);
 }
 
@@ -271,14 +286,14 @@ static enum err start_dial(struct access *access, const struct policy_target *ta
     return ipc_send(access->dial->channel, IPC_DIAL, 0, bytes, NULL, 0);
 }
 
-/* Inside a byte stream nobody can be asked for a code. */
-static void deny_stream(struct access *access, const struct policy_decision *decision)
+/* Inside a byte stream, and on the way to a database, nobody can be asked for a code. */
+void target_deny_unasked(struct access *access, const struct policy_decision *decision)
 {
     char sentence[LIMIT_SENTENCE_BYTES];
     bool would_factor_do = decision->verdict == POLICY_NEEDS_FACTOR;
     (void)snprintf(sentence, sizeof sentence, "%.400s%s", decision->sentence,
                    would_factor_do ? ": give it with ssh -t BASTION mfa renew, then try again" : "");
-    deny(access, "target.denied", decision->code, sentence);
+    target_deny(access, "target.denied", decision->code, sentence);
     target_done(access);
 }
 
@@ -286,28 +301,33 @@ static void begin_access(struct access *access)
 {
     struct policy_target target;
     struct policy_decision decision;
-    decide(access, &decision);
+    target_decide(access, &decision);
     if (decision.verdict == POLICY_DENIED) {
-        deny(access, "target.denied", decision.code, decision.sentence);
+        target_deny(access, "target.denied", decision.code, decision.sentence);
         target_done(access);
         return;
     }
     struct monitor *monitor = access->connection->monitor;
     if (monitor->is_evidence_lost || monitor->recordings.service.state != SERVICE_READY) {
-        deny(access, "target.denied", "D-RECORDER",
-             "the bastion cannot record right now: no record, no session");
+        target_deny(access, "target.denied", "D-RECORDER",
+                    "the bastion cannot record right now: no record, no session");
         target_done(access);
         return;
     }
     enum err err = policy_target(monitor->policy, access->host, access->port, &target);
-    access->is_stream = err == ERR_NONE && target.kind == POLICY_TARGET_TCP;
-    if (err == ERR_NONE && target.kind != POLICY_TARGET_SSH && target.kind != POLICY_TARGET_TCP) {
-        deny(access, "target.denied", "D-KIND", "this bastion does not connect to targets of this kind yet");
+    if (err == ERR_NONE) {
+        access->kind = target.kind;
+        access->is_database = database_is_read(&target);
+        access->is_stream = !access->is_database && target.kind != POLICY_TARGET_SSH;
+    }
+    if (err == ERR_NONE && target.kind == POLICY_TARGET_INTERNAL) {
+        target_deny(access, "target.denied", "D-KIND",
+                    "this bastion does not connect to targets of this kind yet");
         target_done(access);
         return;
     }
-    if (access->is_stream && decision.verdict != POLICY_ALLOWED) {
-        deny_stream(access, &decision);
+    if (access->kind != POLICY_TARGET_SSH && decision.verdict != POLICY_ALLOWED) {
+        target_deny_unasked(access, &decision);
         return;
     }
     if (err == ERR_NONE) {
@@ -316,8 +336,8 @@ static void begin_access(struct access *access)
         err = start_dial(access, &target);
     }
     if (err != ERR_NONE) {
-        deny(access, "target.not_reached", "D-DIAL",
-             "the bastion could not start to connect; tell your operators");
+        target_deny(access, "target.not_reached", "D-DIAL",
+                    "the bastion could not start to connect; tell your operators");
         target_done(access);
     }
 }
@@ -351,240 +371,13 @@ enum err target_open(struct connection *connection, uint32_t ref, struct cursor 
     access->connection = connection;
     access->ref = ref;
     access->recorder_fd = -1;
+    access->kind = POLICY_TARGET_SSH;
     access->port = port;
     (void)snprintf(access->host, sizeof access->host, "%s", host);
     crypto_random(access->sid, sizeof access->sid);
     (void)text_hex(cursor_of(access->sid, sizeof access->sid), access->sid_text, sizeof access->sid_text);
     *place = access;
     begin_access(access);
-    return ERR_NONE;
-}
-
-/* ---- step 2: TARGET_LOGIN ---- */
-
-static const char *certificate_source(const struct access *access, char text[static NETWORK_TEXT_BYTES])
-{
-    const struct gateway_config *config = &access->connection->monitor->config;
-    if (config->source == CONFIG_SOURCE_NONE) {
-        return "";
-    }
-    return config->source == CONFIG_SOURCE_FIXED ? network_text(&config->source_address, text)
-                                                 : access->local_address;
-}
-
-/* permit-pty even where only commands are allowed: `ssh -t host command` is a command. A forward that the
- * grant does not know is refused by the target as well as by the gate. */
-static void write_extensions(struct writer *out, const struct policy_grant *grant)
-{
-    bool has_forward = grant->forward != GRANT_FORWARD_NONE || grant->remote_forward != GRANT_FORWARD_NONE;
-    writer_u8(out, (uint8_t)(1 + (has_forward ? 1 : 0) + (grant->agent ? 1 : 0) + (grant->x11 ? 1 : 0)));
-    writer_text(out, "permit-pty");
-    if (has_forward) {
-        writer_text(out, "permit-port-forwarding");
-    }
-    if (grant->agent) {
-        writer_text(out, "permit-agent-forwarding");
-    }
-    if (grant->x11) {
-        writer_text(out, "permit-X11-forwarding");
-    }
-}
-
-static enum err ask_certificate(struct access *access, struct cursor public_key)
-{
-    struct connection *connection = access->connection;
-    struct monitor *monitor = connection->monitor;
-    char key_id[256];
-    char source[NETWORK_TEXT_BYTES];
-    (void)snprintf(key_id, sizeof key_id, "sid=%s;user=%s;src=%s", access->sid_text, connection->person,
-                   connection->from);
-    uint64_t now_s = (uint64_t)clock_wall_s();
-    uint8_t body[LIMIT_KEY_BLOB_BYTES];
-    struct writer out = writer_of(body, sizeof body);
-    writer_string(&out, public_key);
-    writer_u64be(&out, ++monitor->next_serial);
-    writer_text(&out, key_id);
-    writer_text(&out, access->account);
-    writer_u64be(&out, now_s - MONITOR_CERTIFICATE_BEFORE_S);
-    writer_u64be(&out, now_s + MONITOR_CERTIFICATE_AFTER_S);
-    writer_text(&out, certificate_source(access, source));
-    writer_text(&out, "");
-    write_extensions(&out, access->grant);
-    struct cursor bytes;
-    TRY(writer_done(&out, &bytes));
-    return signer_ask(monitor, connection, SIGNER_ASKED_MINT, access->ref, bytes);
-}
-
-static enum err open_recording(struct access *access)
-{
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-        return ERR_SYSTEM;
-    }
-    access->recorder_fd = ends[0];
-    enum err err = recording_open(access, ends[1]);
-    fd_close(&ends[1]);
-    return err;
-}
-
-/* The engineer may try again as another account; of a stream nothing is left. */
-static void login_failed(struct access *access, const char *sentence)
-{
-    recording_end(access->connection->monitor, access->recording, "login failed");
-    deny(access, access->is_stream ? "target.not_reached" : "target.login_failed", "D-LOGIN", sentence);
-    if (access->is_stream) {
-        target_done(access);
-        return;
-    }
-    forget_grant(access);
-    access->state = ACCESS_READY;
-}
-
-static void grant_if_complete(struct access *access)
-{
-    if ((access->certificate == NULL && !access->is_stream) || !access->is_recording_open) {
-        return;
-    }
-    if (access->decided_by != access->connection->monitor->policy_number) {
-        login_failed(access, "the policy was changed meanwhile; please try again");
-        return;
-    }
-    uint8_t *body = malloc(IPC_BODY_MAX);
-    struct cursor bytes = {NULL, NULL};
-    enum err err = body == NULL ? ERR_MEMORY : ERR_NONE;
-    if (err == ERR_NONE) {
-        struct writer out = writer_of(body, IPC_BODY_MAX);
-        writer_string(&out, access->is_stream ? cursor_of_text("")
-                                              : cursor_of(access->certificate, access->certificate_bytes));
-        grant_write(&out, access->grant);
-        err = writer_done(&out, &bytes);
-    }
-    if (err != ERR_NONE) {
-        login_failed(access, "the bastion could not hand over the grant; tell your operators");
-        free(body);
-        return;
-    }
-    access->state = ACCESS_GRANTED;
-    access->granted_us = clock_monotonic_us();
-    access->session_limit_s = access->grant->session_limit_s;
-    connection_send(access->connection, IPC_TARGET_GRANTED, access->ref, bytes, &access->recorder_fd);
-    report_access(access, "session.started", EVENT_SUCCESS, NULL, NULL);
-    past_opened(access);
-    forget_grant(access);
-    free(body);
-}
-
-void target_certified(struct access *access, bool is_ok, struct cursor certificate)
-{
-    if (access->state != ACCESS_GRANTING || access->certificate != NULL) {
-        return;
-    }
-    size_t len = cursor_len(&certificate);
-    uint8_t *copy = is_ok && len > 0 ? malloc(len) : NULL;
-    if (copy == NULL) {
-        login_failed(
-            access,
-            "the bastion's signer gave no certificate, perhaps because it was restarted since you logged in; "
-            "please connect again");
-        return;
-    }
-    memcpy(copy, certificate.at, len);
-    access->certificate = copy;
-    access->certificate_bytes = len;
-    grant_if_complete(access);
-}
-
-void target_recorded(struct access *access, bool is_ok, const char *sentence)
-{
-    if (access->state != ACCESS_GRANTING) {
-        return;
-    }
-    if (!is_ok) {
-        char text[LIMIT_SENTENCE_BYTES];
-        (void)snprintf(text, sizeof text, "no record, no session: %.400s", sentence);
-        access->recording = 0;
-        login_failed(access, text);
-        return;
-    }
-    access->is_recording_open = true;
-    grant_if_complete(access);
-}
-
-static void grant(struct access *access, const struct policy_decision *decision, struct cursor public_key)
-{
-    access->grant = malloc(sizeof *access->grant);
-    if (access->grant == NULL) {
-        login_failed(access, "the bastion has no memory left; tell your operators");
-        return;
-    }
-    *access->grant = decision->grant;
-    access->state = ACCESS_GRANTING;
-    const struct connection *connection = access->connection;
-    char leaf[1024];
-    (void)snprintf(leaf, sizeof leaf,
-                   "allowed session=%s person=%s from=%s host=%s port=%u account=%s rule=%s policy=%s",
-                   access->sid_text, connection->person, connection->from, access->host, access->port,
-                   access->account[0] != 0 ? access->account : "-", access->rule,
-                   connection->monitor->policy_hash);
-    report_evidence(connection->monitor, "decision", leaf);
-    bool is_ready = open_recording(access) == ERR_NONE;
-    if (!is_ready || (!access->is_stream && ask_certificate(access, public_key) != ERR_NONE)) {
-        login_failed(access, "the bastion cannot record or sign right now; please try again in a moment");
-    }
-}
-
-/* Decided again, now that it is reached: what the policy said before the dialling may be old. */
-static void grant_stream(struct access *access)
-{
-    struct policy_decision decision;
-    decide(access, &decision);
-    if (decision.verdict != POLICY_ALLOWED) {
-        deny_stream(access, &decision);
-        return;
-    }
-    grant(access, &decision, cursor_of_text(""));
-}
-
-/* The inner login asks; a client that cannot be asked reads what to do instead. */
-static void ask_factor(struct access *access, const struct policy_decision *decision)
-{
-    char sentence[LIMIT_SENTENCE_BYTES];
-    (void)snprintf(
-        sentence, sizeof sentence,
-        "%.300s; it is asked for now, and clients that cannot ask need \"ssh -t BASTION mfa renew\" "
-        "before [%s]",
-        decision->sentence, decision->code);
-    report_access(access, "target.step_up", EVENT_DENIED, decision->code, decision->sentence);
-    send_denied(access, DENIED_FACTOR, sentence);
-}
-
-enum err target_login(struct connection *connection, uint32_t ref, struct cursor body)
-{
-    struct cursor account;
-    struct cursor public_key;
-    TRY(cursor_string(&body, LIMIT_SENTENCE_BYTES, &account));
-    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &public_key));
-    TRY(cursor_end(&body));
-    struct access *access = target_find(connection, ref);
-    if (access == NULL || access->state != ACCESS_READY || access->is_stream) {
-        return ERR_STATE;
-    }
-    access->account[0] = 0;
-    if (!text_is_account(account)) {
-        deny(access, "target.denied", "D-ACCOUNT", "that is no name of an account");
-        return ERR_NONE;
-    }
-    (void)snprintf(access->account, sizeof access->account, "%.*s", (int)cursor_len(&account),
-                   (const char *)account.at);
-    struct policy_decision decision;
-    decide(access, &decision);
-    if (decision.verdict == POLICY_NEEDS_FACTOR && !connection->is_machine) {
-        ask_factor(access, &decision);
-    } else if (decision.verdict != POLICY_ALLOWED) {
-        deny(access, "target.denied", decision.code, decision.sentence);
-    } else {
-        grant(access, &decision, public_key);
-    }
     return ERR_NONE;
 }
 
@@ -611,7 +404,7 @@ void target_withdraw(struct access *access, const char *code, const char *senten
 {
     if (access->withdrawn_us == 0) {
         access->withdrawn_us = clock_monotonic_us();
-        deny_as(access, DENIED_WITHDRAWN, "session.withdrawn", code, sentence);
+        deny_as(access, TARGET_DENIED_WITHDRAWN, "session.withdrawn", code, sentence);
     }
 }
 
@@ -622,7 +415,7 @@ void target_tick(struct access *access, uint64_t now_us)
         return;
     }
     if (access->state == ACCESS_DIALLING && now_us >= access->dial_deadline_us) {
-        deny(access, "target.not_reached", "D-DIAL-TIMEOUT", "the target did not answer in time");
+        target_deny(access, "target.not_reached", "D-DIAL-TIMEOUT", "the target did not answer in time");
         target_done(access);
         return;
     }

@@ -101,7 +101,10 @@ enum err access_denied(struct access *access, struct cursor body)
     if (access->state != ACCESS_HANDSHAKE || !access->is_login_asked) {
         return ERR_STATE;
     }
-    access->is_login_asked = false;
+    access->is_login_asked = access->database != NULL; /* a database asks once */
+    if (access->database != NULL) {
+        return database_denied(access, sentence);
+    }
     if (kind == KIND_FACTOR) {
         return userauth_answer(&access->auth, USERAUTH_FACTOR_NEEDED, sentence);
     }
@@ -111,12 +114,27 @@ enum err access_denied(struct access *access, struct cursor body)
 
 /* ---- handed a socket ---- */
 
-static enum err read_ready(struct access *access, struct cursor body)
+static enum err start(struct access *access, struct cursor body)
 {
     struct cursor sid;
+    uint8_t kind = 0;
     TRY(cursor_string(&body, LIMIT_SID_BYTES, &sid));
-    TRY(cursor_bool(&body, &access->is_stream));
-    return access->is_stream ? cursor_end(&body) : access_read_trust(access, body);
+    TRY(cursor_u8(&body, &kind));
+    access->is_stream = kind == IPC_TARGET_STREAM;
+    switch (kind) {
+    case IPC_TARGET_SSH:
+        TRY(access_read_trust(access, body));
+        TRY(access_start_target(access));
+        TRY(access_start_inner(access));
+        access->is_channel_open = true;
+        return outer_confirm(access->session->outer, access->channel);
+    case IPC_TARGET_STREAM:
+        return cursor_end(&body); /* the grant follows by itself: nobody logs in */
+    case IPC_TARGET_DATABASE:
+        return database_start(access, body);
+    default:
+        return ERR_MALFORMED;
+    }
 }
 
 enum err access_ready(struct access *access, struct ipc_message *message)
@@ -124,17 +142,10 @@ enum err access_ready(struct access *access, struct ipc_message *message)
     if (access->state != ACCESS_ASKED) {
         return ERR_STATE;
     }
-    TRY(read_ready(access, message->body));
     access->target_fd = ipc_message_take_fd(message, 0);
     access->target_out.fd = access->target_fd;
     access->state = ACCESS_HANDSHAKE;
-    if (access->is_stream) {
-        return ERR_NONE; /* the grant follows by itself: nobody logs in */
-    }
-    TRY(access_start_target(access));
-    TRY(access_start_inner(access));
-    access->is_channel_open = true;
-    return outer_confirm(access->session->outer, access->channel);
+    return start(access, message->body);
 }
 
 /* ---- logged in ---- */
@@ -161,8 +172,8 @@ enum err access_granted(struct access *access, struct ipc_message *message)
         return ERR_STATE;
     }
     struct cursor body = message->body;
-    struct cursor certificate;
-    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &certificate));
+    struct cursor credential;
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &credential));
     TRY(grant_read(&body, &access->grant));
     TRY(cursor_end(&body));
     access->is_login_asked = false;
@@ -170,13 +181,16 @@ enum err access_granted(struct access *access, struct ipc_message *message)
     if (access->is_stream) {
         return stream_start(access);
     }
+    if (access->database != NULL) {
+        return database_granted(access, credential);
+    }
     if (access->refusal[0] != 0) {
         access_refuse_login(access, access->refusal);
         return ERR_NONE;
     }
     enum err err = engine_set_user(access->target, access->auth.user);
     if (err == ERR_NONE) {
-        err = engine_login(access->target, certificate);
+        err = engine_login(access->target, credential);
     }
     if (err != ERR_NONE) {
         access_refuse_login(access,
@@ -192,7 +206,7 @@ static void limit_passed(struct loop_op *op, int result);
 
 uint64_t access_idle_us(const struct access *access, uint64_t now_us)
 {
-    if (!access->is_stream) {
+    if (!access->is_stream && access->database == NULL) {
         return gate_idle_us(access->gate, now_us);
     }
     return now_us > access->stream.active_us ? now_us - access->stream.active_us : 0;
@@ -255,6 +269,10 @@ void access_data(struct access *access, struct cursor bytes)
     }
     if (access->is_stream) {
         stream_data(access, bytes);
+        return;
+    }
+    if (access->database != NULL) {
+        database_data(access, bytes);
         return;
     }
     if (access->gate != NULL) {
@@ -357,7 +375,10 @@ void access_end(struct access *access, const char *sentence, const char *reason)
             engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended"));
     }
     if (access->is_stream && access->recorder.fd >= 0) {
-        stream_end(access);
+        stream_finish(access);
+    }
+    if (access->database != NULL) {
+        database_end(access, access->is_channel_gone ? NULL : sentence);
     }
     record_end(access, reason);
     if (is_unanswered && !access->is_channel_gone) {
@@ -398,6 +419,7 @@ static void free_access(struct access *access)
     engine_free(access->target);
     userauth_done(&access->auth);
     sender_done(&access->target_out);
+    database_free(access->database);
     queue_done(&access->stream.to_target);
     queue_done(&access->stream.to_client);
     recorder_done(&access->recorder);
@@ -410,7 +432,7 @@ static void free_access(struct access *access)
 /* What waits for the client. */
 static struct queue *client_queue(struct access *access)
 {
-    if (access->is_stream) {
+    if (access->is_stream || access->database != NULL) {
         return &access->stream.to_client;
     }
     return access->inner == NULL ? NULL : engine_output(access->inner);
@@ -419,7 +441,7 @@ static struct queue *client_queue(struct access *access)
 /* What waits for the target. */
 static struct queue *target_queue(struct access *access)
 {
-    if (access->is_stream) {
+    if (access->is_stream || access->database != NULL) {
         return &access->stream.to_target;
     }
     return access->target == NULL ? NULL : engine_output(access->target);
@@ -452,7 +474,8 @@ static void give_window(struct access *access)
     if (access->unconsumed_bytes == 0 || access->is_channel_gone) {
         return;
     }
-    size_t waiting = queue_len(&access->target_out.writing);
+    size_t waiting = queue_len(&access->target_out.writing) +
+                     (access->database == NULL ? 0 : database_waiting(access, true));
     const struct queue *queue = target_queue(access);
     bool is_target_slow = (access->target != NULL && engine_is_rekeying(access->target)) ||
                           (queue != NULL && waiting + queue_len(queue) > SESSION_HIGH_WATER_BYTES);
@@ -470,7 +493,9 @@ static void pause_or_resume(struct access *access)
     if (!access->target_in.op.in_flight) {
         return;
     }
-    bool must_wait = queue_len(client_queue(access)) > SESSION_HIGH_WATER_BYTES ||
+    size_t waiting =
+        queue_len(client_queue(access)) + (access->database == NULL ? 0 : database_waiting(access, false));
+    bool must_wait = waiting > SESSION_HIGH_WATER_BYTES ||
                      (access->inner != NULL && engine_is_rekeying(access->inner)) ||
                      recorder_is_behind(&access->recorder) || queue_len(&access->recorder.records) > 0;
     if (must_wait) {
@@ -482,6 +507,9 @@ static void pause_or_resume(struct access *access)
 
 static void move_bytes(struct access *access)
 {
+    if (access->database != NULL && access->state < ACCESS_CLOSING) {
+        database_turn(access);
+    }
     bool is_recorded = recorder_flush(&access->recorder);
     if (access->recorder.has_failed) {
         access_end(

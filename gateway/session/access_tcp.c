@@ -77,7 +77,7 @@ void stream_client_eof(struct access *access)
     access->stream.has_client_eof = true; /* passed on by the turn, behind what still waits */
 }
 
-void stream_end(struct access *access)
+void stream_finish(struct access *access)
 {
     uint8_t memory[2 * sizeof(uint64_t)];
     struct writer out = writer_of(memory, sizeof memory);

@@ -205,6 +205,10 @@ static enum err eof(void *owner, unsigned channel)
     if (access == NULL) {
         return command_eof(owner, channel);
     }
+    if (access->database != NULL) {
+        database_client_eof(access);
+        return ERR_NONE;
+    }
     if (access->is_stream) {
         stream_client_eof(access);
         return ERR_NONE;
@@ -217,6 +221,9 @@ static enum err closed(void *owner, unsigned channel)
 {
     struct access *access = access_of_channel(owner, channel);
     if (access != NULL) {
+        if (access->database != NULL) {
+            database_turn(access); /* what came before the end was meant to be read */
+        }
         access->is_channel_gone = true;
         access_end(access, NULL, leave_reason(access));
     }

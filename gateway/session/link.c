@@ -158,6 +158,8 @@ static enum err handle(struct session *session, struct ipc_message *message)
                                  : handle_target(session, message);
     case IPC_FACTOR_RESULT:
         return client_factor_result(session, message->ref, message->body);
+    case IPC_TARGET_TRUST:
+        return database_trust(session, message);
     case IPC_TARGET_DENIED:
     case IPC_TARGET_READY:
     case IPC_TARGET_GRANTED:

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/writer.h"
+#include "crypto/tls.h"
 #include "state.h"
 
 enum { DISCONNECT_BY_APPLICATION = 11 }; /* RFC 4253 11.1 */
@@ -105,6 +106,7 @@ static void free_all(struct session *session)
     sender_done(&session->client_out);
     userauth_done(&session->auth);
     outer_free(session->outer);
+    crypto_trust_free(session->database_trust);
     engine_free(session->engine);
 }
 

@@ -70,6 +70,8 @@ bool recorder_is_behind(const struct recorder_stream *stream);
 void recorder_finish(struct recorder_stream *stream);
 bool recorder_is_quiet(const struct recorder_stream *stream);
 
+struct database; /* database.h */
+
 /* access_tcp.c: the bytes between a channel of the outer connection and a target of kind tcp. */
 struct stream {
     struct queue to_target, to_client;
@@ -95,7 +97,7 @@ struct access {
     uint32_t ref; /* towards the monitor */
     unsigned channel;
     enum access_state state;
-    bool is_stream;       /* the target is of kind tcp: no SSH inside, see access_tcp.c */
+    bool is_stream;       /* the target's bytes pass unread: access_tcp.c */
     bool is_channel_open; /* the outer channel is confirmed and not closed */
     bool is_channel_gone; /* the client has closed it: its number may belong to another access */
     bool is_login_asked;  /* TARGET_LOGIN is under way */
@@ -104,8 +106,9 @@ struct access {
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
     char originator[SESSION_ORIGINATOR_BYTES]; /* what the client says of its side; proves nothing */
-    struct stream stream;
-    struct engine *inner, *target; /* OWNED */
+    struct stream stream;                      /* also what databases use on both sides */
+    struct database *database;                 /* OWNED; NULL: it is none. access_database.c */
+    struct engine *inner, *target;             /* OWNED */
     struct userauth auth;
     struct gate *gate; /* OWNED */
     struct policy_grant grant;
@@ -156,6 +159,7 @@ struct session {
     struct loop_receive client_in;
     struct sender client_out;
     struct access *accesses;                      /* OWNED list */
+    struct crypto_trust *database_trust;          /* OWNED; NULL: none was sent that can be read */
     struct command *commands[OUTER_CHANNELS_MAX]; /* OWNED, by channel; NULL: none */
     unsigned command_count;                       /* that the monitor was asked */
     uint32_t next_ref;
@@ -246,9 +250,29 @@ MUST_CHECK enum err stream_start(struct access *access);
 void stream_data(struct access *access, struct cursor bytes);
 void stream_client_eof(struct access *access);
 /** Records the sums. */
-void stream_end(struct access *access);
+void stream_finish(struct access *access);
 /** Both ways as far as windows and sockets allow; ends it when both sides are done. */
 void stream_turn(struct access *access);
+
+/* access_database.c */
+struct ipc_message;
+/** Certificates that vouch for databases, for every access that gets its socket from now on. */
+MUST_CHECK enum err database_trust(struct session *session, struct ipc_message *message);
+/** @param body  the end of TARGET_READY */
+MUST_CHECK enum err database_start(struct access *access, struct cursor body);
+/** @param credential  the password that the relay logs in with; or the session whose statement is cancelled
+ */
+MUST_CHECK enum err database_granted(struct access *access, struct cursor credential);
+MUST_CHECK enum err database_denied(struct access *access, const char *sentence);
+void database_data(struct access *access, struct cursor bytes);
+void database_client_eof(struct access *access);
+/** Read what has come and meet what is needed; ends the access when the relay is done. */
+void database_turn(struct access *access);
+/** Bytes of one side that are on their way inside: for back-pressure. */
+size_t database_waiting(struct access *access, bool is_from_client);
+/** The access ends. @param sentence  NULL, or for the client as an error of its protocol */
+void database_end(struct access *access, const char *sentence);
+void database_free(struct database *database);
 
 /* access_engines.c: the two SSH connections of an access. */
 MUST_CHECK enum err access_start_inner(struct access *access);

@@ -23,7 +23,7 @@ struct history_denial {
     char code[HISTORY_CODE_BYTES];
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
-    char account[LIMIT_ACCOUNT_BYTES];
+    char account[LIMIT_DB_NAME_BYTES];
     char from[LIMIT_ADDRESS_BYTES];
     bool has_factor;
     uint64_t factor_age_s;
@@ -36,7 +36,7 @@ struct history_access {
     char sid[HISTORY_SID_BYTES];
     char host[LIMIT_HOST_BYTES];
     uint16_t port;
-    char account[LIMIT_ACCOUNT_BYTES];
+    char account[LIMIT_DB_NAME_BYTES];
     char from[LIMIT_ADDRESS_BYTES];
     char how[HISTORY_HOW_BYTES];
 };

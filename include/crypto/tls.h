@@ -29,9 +29,10 @@ void crypto_trust_free(struct crypto_trust *trust);
 
 struct crypto_tls_client {
     const struct crypto_trust *trust;
-    const char *name; /* host name or numeric address that the server's certificate must be for, in its
-                         subjectAltName: RFC 9525 section 6.1 leaves no room for the common name */
-    const char *alpn; /* NULL: none is offered */
+    const char *name;     /* host name or numeric address that the server's certificate must be for, in its
+                             subjectAltName: RFC 9525 section 6.1 leaves no room for the common name */
+    bool is_name_ignored; /* the chain alone is checked: any server of these CAs will do */
+    const char *alpn;     /* NULL: none is offered */
 };
 struct crypto_tls_server {
     const struct crypto_x509_key *key;

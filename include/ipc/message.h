@@ -30,6 +30,13 @@ enum {
     IPC_FDS_MAX = 2,
 };
 
+/** Numbers in TARGET_READY: what the session does with the target's bytes. */
+enum ipc_target { IPC_TARGET_SSH = 0, IPC_TARGET_STREAM = 1, IPC_TARGET_DATABASE = 2 };
+enum ipc_database { IPC_DATABASE_POSTGRES = 1, IPC_DATABASE_MYSQL = 2 };
+enum ipc_database_login { IPC_DATABASE_CLIENT = 0, IPC_DATABASE_ASK = 1, IPC_DATABASE_TOKEN = 2 };
+/** The largest cancel key (PostgreSQL's protocol 3.2: a process number and a key of at most 256 bytes). */
+enum { IPC_DATABASE_KEY_BYTES = 260 };
+
 struct ipc_row {
     const char *name;
     enum ipc_peer from, to;
