@@ -170,7 +170,7 @@ bool rule_allows_account(const struct rule *rule, const struct target *target, s
     return false;
 }
 
-bool rule_allows_from(const struct rule *rule, const struct network *from)
+static bool allows_from(const struct rule *rule, const struct network *from)
 {
     for (size_t i = 0; i < rule->from_count; i++) {
         if (network_contains(&rule->from[i], from)) {
@@ -180,9 +180,95 @@ bool rule_allows_from(const struct rule *rule, const struct network *from)
     return rule->from_count == 0;
 }
 
-bool rule_allows_factor(const struct rule *rule, const struct policy_factor *factor)
+static bool allows_hours(const struct policy *policy, const struct rule *rule, int64_t at_s)
 {
-    return rule->mfa_age_s == 0 || (factor != NULL && factor->has && factor->age_s <= rule->mfa_age_s);
+    for (size_t i = 0; at_s != POLICY_TIME_UNKNOWN && i < rule->hours_count; i++) {
+        if (hours_hold(&rule->hours[i], &policy->zones[rule->hours[i].zone], at_s)) {
+            return true;
+        }
+    }
+    return rule->hours_count == 0;
+}
+
+static bool allows_factor(const struct rule *rule, const struct policy_request *request)
+{
+    const struct policy_factor *factor = request->factor;
+    bool is_by_key = rule->is_key_factor && request->key == POLICY_KEY_VERIFIED;
+    return rule->mfa_age_s == 0 || is_by_key ||
+           (factor != NULL && factor->has && factor->age_s <= rule->mfa_age_s);
+}
+
+/* Greedy with one way back, to the last "*": linear in practice, at most pattern times text. */
+static bool text_matches(struct cursor pattern, struct cursor text)
+{
+    const uint8_t *star = NULL;
+    const uint8_t *resume = NULL;
+    while (text.at != text.end) {
+        if (pattern.at != pattern.end && *pattern.at == '*') {
+            star = ++pattern.at;
+            resume = text.at;
+        } else if (pattern.at != pattern.end && *pattern.at == *text.at) {
+            pattern.at++;
+            text.at++;
+        } else if (star != NULL) {
+            pattern.at = star;
+            text.at = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (cursor_take(&pattern, '*')) {
+    }
+    return pattern.at == pattern.end;
+}
+
+static bool is_blank(struct cursor text)
+{
+    struct cursor word;
+    return !cursor_word(&text, &word);
+}
+
+static bool allows_reason(const struct rule *rule, struct cursor reason, bool is_assumed)
+{
+    return rule->reason == NULL || is_assumed ||
+           (!is_blank(reason) && cursor_len(&reason) < POLICY_REASON_BYTES &&
+            text_matches(cursor_of_text(rule->reason), reason));
+}
+
+enum policy_clause rule_failing_condition(const struct policy *policy, const struct rule *rule,
+                                          const struct network *from, const struct policy_request *request)
+{
+    bool is_known = request->at_s != POLICY_TIME_UNKNOWN;
+    if (!allows_from(rule, from)) {
+        return POLICY_CLAUSE_FROM;
+    }
+    if (!allows_hours(policy, rule, request->at_s)) {
+        return POLICY_CLAUSE_HOURS;
+    }
+    if (rule->until_s != 0 && (!is_known || request->at_s >= rule->until_s)) {
+        return POLICY_CLAUSE_UNTIL;
+    }
+    if (request->key < rule->key) {
+        return POLICY_CLAUSE_KEY;
+    }
+    if (!allows_factor(rule, request)) {
+        return POLICY_CLAUSE_MFA;
+    }
+    return allows_reason(rule, request->reason, request->assume_reason) ? POLICY_CLAUSE_NONE
+                                                                        : POLICY_CLAUSE_REASON;
+}
+
+enum policy_clause rule_failing_clause(const struct policy *policy, const struct rule *rule,
+                                       const struct target *target, unsigned denied,
+                                       const struct network *from, const struct policy_request *request)
+{
+    if (!rule_allows_account(rule, target, cursor_of_text(request->account))) {
+        return POLICY_CLAUSE_AS;
+    }
+    if (!rule_allows_action(rule, target, denied, request)) {
+        return POLICY_CLAUSE_CAN;
+    }
+    return rule_failing_condition(policy, rule, from, request);
 }
 
 bool rule_names_database(const struct rule *rule, const struct policy_request *request)

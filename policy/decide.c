@@ -101,21 +101,6 @@ static void collect_nevers(struct question *question)
     }
 }
 
-/* The clauses behind who and to; POLICY_CLAUSE_NONE when all hold. */
-static enum policy_clause first_failing(const struct question *question, const struct rule *rule)
-{
-    if (!rule_allows_account(rule, question->target, question->account)) {
-        return POLICY_CLAUSE_AS;
-    }
-    if (!rule_allows_action(rule, question->target, question->denied, question->request)) {
-        return POLICY_CLAUSE_CAN;
-    }
-    if (!rule_allows_from(rule, &question->from)) {
-        return POLICY_CLAUSE_FROM;
-    }
-    return rule_allows_factor(rule, question->request->factor) ? POLICY_CLAUSE_NONE : POLICY_CLAUSE_MFA;
-}
-
 static uint32_t stricter(uint32_t a, uint32_t b)
 {
     return a != 0 && (b == 0 || a < b) ? a : b;
@@ -261,7 +246,8 @@ static bool collect_rules(const struct question *question, struct policy_decisio
     size_t entry = 0;
     while (walk_next(&walk, &entry)) {
         const struct rule *rule = &question->policy->rules[entry];
-        enum policy_clause failing = first_failing(question, rule);
+        enum policy_clause failing = rule_failing_clause(
+            question->policy, rule, question->target, question->denied, &question->from, question->request);
         is_allowed = is_allowed || failing == POLICY_CLAUSE_NONE;
         if (failing > nearest->clause) {
             *nearest = (struct nearest){rule, failing};
@@ -271,8 +257,8 @@ static bool collect_rules(const struct question *question, struct policy_decisio
         }
         unsigned bits = can_bits(&rule->can) & ~question->denied;
         bool gives = bits != 0 && rule_allows_account(rule, question->target, question->account) &&
-                     rule_allows_from(rule, &question->from) &&
-                     rule_allows_factor(rule, question->request->factor);
+                     rule_failing_condition(question->policy, rule, &question->from, question->request) ==
+                         POLICY_CLAUSE_NONE;
         if (gives) {
             add_to_grant(&ret->grant, question, rule, bits);
         }
@@ -280,20 +266,22 @@ static bool collect_rules(const struct question *question, struct policy_decisio
     return is_allowed;
 }
 
-static bool collect_factor_adds(const struct question *question, const struct policy_grant *grant)
+/* What a fresh factor, or a reason, would add to the grant. */
+static void collect_more(const struct question *question, struct policy_decision *ret)
 {
     struct walk walk = walk_of(question, &question->policy->rule_bits);
     size_t entry = 0;
     while (walk_next(&walk, &entry)) {
         const struct rule *rule = &question->policy->rules[entry];
-        bool waits = !rule_allows_factor(rule, question->request->factor) &&
-                     rule_allows_account(rule, question->target, question->account) &&
-                     rule_allows_from(rule, &question->from);
-        if (waits && adds_to_grant(grant, rule, question->denied)) {
-            return true;
+        enum policy_clause failing =
+            rule_failing_condition(question->policy, rule, &question->from, question->request);
+        if (failing < POLICY_CLAUSE_MFA || !rule_allows_account(rule, question->target, question->account) ||
+            !adds_to_grant(&ret->grant, rule, question->denied)) {
+            continue;
         }
+        ret->factor_adds = ret->factor_adds || failing == POLICY_CLAUSE_MFA;
+        ret->reason_adds = ret->reason_adds || failing == POLICY_CLAUSE_REASON;
     }
-    return false;
 }
 
 /* The first `never` that takes away one of `bits`; NULL when none does. */
@@ -342,6 +330,13 @@ static void deny_by_can(const struct question *question, const struct rule *rule
          reason == NULL ? "" : reason);
 }
 
+static void ask_reason(const struct rule *rule, struct policy_decision *ret)
+{
+    bool is_any = strcmp(rule->reason, "*") == 0;
+    ret->needs_reason = true;
+    (void)snprintf(ret->reason_pattern, sizeof ret->reason_pattern, "%s", is_any ? "" : rule->reason);
+}
+
 static void deny_by_rule(const struct question *question, const struct nearest *nearest,
                          struct policy_decision *ret)
 {
@@ -359,8 +354,28 @@ static void deny_by_rule(const struct question *question, const struct nearest *
     case POLICY_CLAUSE_FROM:
         deny(ret, "FROM", rule->id, "rule %s does not allow connections from %s", rule->id, request->from);
         return;
+    case POLICY_CLAUSE_HOURS:
+        deny(ret, "HOURS", rule->id, "rule %s holds on %s%s only", rule->id,
+             (const char *)rule->hours[0].text.at, rule->hours_count > 1 ? " and other times" : "");
+        return;
+    case POLICY_CLAUSE_UNTIL:
+        deny(ret, "UNTIL", rule->id, "rule %s has ended", rule->id);
+        return;
+    case POLICY_CLAUSE_KEY:
+        deny(ret, "KEY", rule->id, "rule %s asks for a login with a hardware key that was %s", rule->id,
+             rule->key == POLICY_KEY_VERIFIED ? "unlocked with PIN or fingerprint" : "touched");
+        return;
+    case POLICY_CLAUSE_REASON:
+        ret->verdict = POLICY_NEEDS_REASON;
+        ask_reason(rule, ret);
+        deny(ret, "REASON", rule->id, "rule %s asks for a reason%s%s", rule->id,
+             *ret->reason_pattern == 0 ? "" : " such as ", ret->reason_pattern);
+        return;
     case POLICY_CLAUSE_MFA:
         ret->verdict = POLICY_NEEDS_FACTOR;
+        if (rule->reason != NULL) {
+            ask_reason(rule, ret);
+        }
         deny(ret, "MFA", rule->id, "rule %s asks for a second factor that is at most %s old", rule->id,
              duration_text(rule->mfa_age_s, age));
         return;
@@ -379,7 +394,7 @@ static void decide_by_rules(struct question *question, struct policy_decision *r
     if (collect_rules(question, ret, &nearest)) {
         ret->verdict = POLICY_ALLOWED;
         ret->factor_max_age_s = 0;
-        ret->factor_adds = collect_factor_adds(question, &ret->grant);
+        collect_more(question, ret);
         (void)snprintf(ret->rule, sizeof ret->rule, "%s", ret->grant.rule);
         return;
     }
@@ -423,6 +438,7 @@ enum err policy_person(const struct policy *policy, const char *person, struct p
     *ret = (struct policy_person){
         .is_machine = found->is_machine,
         .max_mfa_age_s = found->max_mfa_age_s == 0 ? DEFAULT_MFA_AGE_S : found->max_mfa_age_s,
+        .is_key_factor = found->is_key_factor,
         .connections = policy->limits.connections,
         .channels = policy->limits.channels,
     };

@@ -22,9 +22,17 @@ struct case_file {
 const char *policy_clause_text(enum policy_clause clause)
 {
     static const char *const TEXTS[] = {
-        [POLICY_CLAUSE_NONE] = "none",    [POLICY_CLAUSE_WHO] = "who", [POLICY_CLAUSE_TO] = "to",
-        [POLICY_CLAUSE_AS] = "as",        [POLICY_CLAUSE_CAN] = "can", [POLICY_CLAUSE_FROM] = "when.from",
+        [POLICY_CLAUSE_NONE] = "none",
+        [POLICY_CLAUSE_WHO] = "who",
+        [POLICY_CLAUSE_TO] = "to",
+        [POLICY_CLAUSE_AS] = "as",
+        [POLICY_CLAUSE_CAN] = "can",
+        [POLICY_CLAUSE_FROM] = "when.from",
+        [POLICY_CLAUSE_HOURS] = "when.hours",
+        [POLICY_CLAUSE_UNTIL] = "when.until",
+        [POLICY_CLAUSE_KEY] = "when.key",
         [POLICY_CLAUSE_MFA] = "when.mfa",
+        [POLICY_CLAUSE_REASON] = "when.reason",
     };
     return TEXTS[clause];
 }
@@ -98,16 +106,8 @@ static enum policy_clause first_failing(const struct case_file *file, const stru
     if (!names_target(file, rule->targets, rule->target_count)) {
         return POLICY_CLAUSE_TO;
     }
-    if (!rule_allows_account(rule, file->target, cursor_of_text(request->account))) {
-        return POLICY_CLAUSE_AS;
-    }
-    if (!rule_allows_action(rule, file->target, file->denied, request)) {
-        return POLICY_CLAUSE_CAN;
-    }
-    if (!rule_allows_from(rule, &file->from)) {
-        return POLICY_CLAUSE_FROM;
-    }
-    return rule_allows_factor(rule, request->factor) ? POLICY_CLAUSE_NONE : POLICY_CLAUSE_MFA;
+    assert(file->target != NULL);
+    return rule_failing_clause(file->policy, rule, file->target, file->denied, &file->from, request);
 }
 
 __attribute__((format(printf, 2, 3))) static void say(struct policy_finding *finding, const char *format, ...)
@@ -170,6 +170,26 @@ static void say_mfa(const struct case_file *file, const struct rule *rule, struc
     }
 }
 
+static void say_hours(const struct case_file *file, const struct rule *rule, struct policy_finding *finding)
+{
+    char all[LIMIT_SENTENCE_BYTES / 2] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < rule->hours_count && used < sizeof all; i++) {
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : " and ",
+                                 (const char *)rule->hours[i].text.at);
+    }
+    say(finding, "it holds on %s%s", all,
+        file->request->at_s == POLICY_TIME_UNKNOWN ? "; no time was named" : "");
+}
+
+static void say_reason(const struct case_file *file, const struct rule *rule, struct policy_finding *finding)
+{
+    bool is_any = strcmp(rule->reason, "*") == 0;
+    say(finding, "it asks for a reason%s%s%s; %s", is_any ? "" : " such as \"", is_any ? "" : rule->reason,
+        is_any ? "" : "\"",
+        cursor_len(&file->request->reason) == 0 ? "there is none" : "this one does not match");
+}
+
 static void say_failing(const struct case_file *file, const struct rule *rule, struct policy_finding *finding)
 {
     switch (finding->failed) {
@@ -192,8 +212,21 @@ static void say_failing(const struct case_file *file, const struct rule *rule, s
         say(finding, "it does not allow connections from %s",
             *file->request->from == 0 ? "an unknown address" : file->request->from);
         return;
+    case POLICY_CLAUSE_HOURS:
+        say_hours(file, rule, finding);
+        return;
+    case POLICY_CLAUSE_UNTIL:
+        say(finding, "it held until a time that is over");
+        return;
+    case POLICY_CLAUSE_KEY:
+        say(finding, "it asks for a login with a hardware key that was %s",
+            rule->key == POLICY_KEY_VERIFIED ? "unlocked with PIN or fingerprint" : "touched");
+        return;
     case POLICY_CLAUSE_MFA:
         say_mfa(file, rule, finding);
+        return;
+    case POLICY_CLAUSE_REASON:
+        say_reason(file, rule, finding);
         return;
     }
 }
@@ -225,7 +258,7 @@ static void explain_nevers(struct case_file *file, policy_explain_each *each, vo
 }
 
 /* The first rule, in the order of the file, of those that get furthest. */
-static const struct rule *find_nearest(const struct case_file *file)
+static const struct rule *find_nearest(const struct case_file *file, enum policy_clause *ret_clause)
 {
     const struct rule *nearest = NULL;
     enum policy_clause furthest = POLICY_CLAUSE_NONE;
@@ -236,13 +269,18 @@ static const struct rule *find_nearest(const struct case_file *file)
             nearest = &file->policy->rules[i];
         }
     }
+    *ret_clause = furthest;
     return nearest;
 }
 
 static void explain_rules(const struct case_file *file, policy_explain_each *each, void *context,
                           struct policy_explanation *ret)
 {
-    const struct rule *nearest = find_nearest(file);
+    enum policy_clause furthest = POLICY_CLAUSE_NONE;
+    const struct rule *nearest = find_nearest(file, &furthest);
+    ret->verdict = furthest == POLICY_CLAUSE_REASON ? POLICY_NEEDS_REASON
+                   : furthest == POLICY_CLAUSE_MFA  ? POLICY_NEEDS_FACTOR
+                                                    : POLICY_DENIED;
     for (size_t i = 0; i < file->policy->rule_count; i++) {
         const struct rule *rule = &file->policy->rules[i];
         struct policy_finding finding = {.rule = rule->id, .line = rule->line};
@@ -251,8 +289,6 @@ static void explain_rules(const struct case_file *file, policy_explain_each *eac
             finding.failed != POLICY_CLAUSE_WHO || names_target(file, rule->targets, rule->target_count);
         if (finding.failed == POLICY_CLAUSE_NONE) {
             ret->verdict = POLICY_ALLOWED;
-        } else if (finding.failed == POLICY_CLAUSE_MFA && ret->verdict == POLICY_DENIED) {
-            ret->verdict = POLICY_NEEDS_FACTOR;
         }
         if (concerns) {
             finding.is_nearest = rule == nearest;

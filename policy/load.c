@@ -108,12 +108,14 @@ static void note_factor_ages(struct policy *policy)
             struct group *group = &policy->groups[rule->groups[j]];
             group->max_mfa_age_s =
                 rule->mfa_age_s > group->max_mfa_age_s ? rule->mfa_age_s : group->max_mfa_age_s;
+            group->is_key_factor = group->is_key_factor || rule->is_key_factor;
         }
     }
     for (size_t i = 0; i < policy->people_count; i++) {
         struct person *person = &policy->people[i];
         for (size_t j = 0; j < person->group_count; j++) {
             uint32_t age_s = policy->groups[person->groups[j]].max_mfa_age_s;
+            person->is_key_factor = person->is_key_factor || policy->groups[person->groups[j]].is_key_factor;
             person->max_mfa_age_s = age_s > person->max_mfa_age_s ? age_s : person->max_mfa_age_s;
         }
     }

@@ -1,7 +1,5 @@
 #include "loader.h"
 
-enum { MFA_SHORTEST_S = 60, MFA_LONGEST_S = 30 * 86400 };
-
 static void read_rule_who(void *context, const struct yaml_node *value, void *into)
 {
     struct loader *loader = context;
@@ -25,30 +23,6 @@ static void read_can(void *context, const struct yaml_node *value, void *into)
 {
     struct rule *rule = into;
     loader_can(context, value, &rule->can);
-}
-
-static void read_from(void *context, const struct yaml_node *value, void *into)
-{
-    struct rule *rule = into;
-    loader_networks(context, value, POLICY_RULE_NETWORKS_MAX, &rule->from, &rule->from_count);
-}
-
-static void read_when(void *context, const struct yaml_node *value, void *into)
-{
-    static const struct yaml_field FIELDS[] = {
-        {.name = "mfa",
-         .type = YAML_FIELD_DURATION,
-         .offset = offsetof(struct rule, mfa_age_s),
-         .min = MFA_SHORTEST_S,
-         .max = MFA_LONGEST_S},
-        {.name = "from", .read = read_from},
-        {.name = "hours", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "reason", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "approval", .type = YAML_FIELD_UNSUPPORTED},
-    };
-    struct loader *loader = context;
-    (void)yaml_map_read(loader->report, value, "\"when\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0], loader,
-                        into);
 }
 
 static void read_record(void *context, const struct yaml_node *value, void *into)
@@ -81,6 +55,10 @@ static void check_machines(struct loader *loader, const struct yaml_node *node, 
     } else if (machine != NULL && rule->mfa_age_s != 0) {
         LOADER_ERROR(loader, node,
                      "rule \"%s\" is for machines (\"%s\"), which have no second factor: remove \"mfa\"",
+                     rule->id, machine->name);
+    } else if (machine != NULL && rule->reason != NULL) {
+        LOADER_ERROR(loader, node,
+                     "rule \"%s\" is for machines (\"%s\"), which give no reason: remove \"reason\"",
                      rule->id, machine->name);
     } else if (human != NULL && rule->mfa_age_s == 0) {
         yaml_report_warning(loader->report, node->line, node->column,
@@ -215,7 +193,7 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
         {.name = "to", .is_required = true, .read = read_rule_to},
         {.name = "as", .read = read_rule_as},
         {.name = "can", .read = read_can},
-        {.name = "when", .read = read_when},
+        {.name = "when", .read = loader_when},
         {.name = "record", .offset = offsetof(struct rule, record), .read = read_record},
         {.name = "limits", .offset = offsetof(struct rule, limits), .read = read_limits},
     };

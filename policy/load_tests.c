@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "policy/calendar.h"
 #include "host_pattern.h"
 #include "policy/line.h"
 
@@ -15,6 +16,9 @@ struct test {
     char user[LIMIT_PERSON_BYTES];
     char from[LIMIT_ADDRESS_BYTES];
     struct policy_factor factor;
+    int64_t at_s;
+    struct cursor reason;
+    enum policy_key key;
     const struct yaml_node *allow, *deny;
 };
 
@@ -65,14 +69,31 @@ static void read_mfa_age(void *context, const struct yaml_node *value, void *int
     test->factor = (struct policy_factor){true, seconds};
 }
 
+static void read_at(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    if (value->kind != YAML_TEXT || !calendar_read_time(value->text, into)) {
+        LOADER_ERROR(loader, value, "\"at\" must be a time such as 2026-11-23T10:00:00+01:00");
+    }
+}
+
+static void read_reason(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    if (yaml_expect_text(loader->report, value, "reason")) {
+        *(struct cursor *)into = value->text;
+    }
+}
+
 static void read_as(void *context, const struct yaml_node *value, void *into)
 {
     static const struct yaml_field FIELDS[] = {
         {.name = "user", .is_required = true, .read = read_user},
         {.name = "from", .read = read_from},
         {.name = "mfa_age", .read = read_mfa_age},
-        {.name = "at", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "reason", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "at", .offset = offsetof(struct test, at_s), .read = read_at},
+        {.name = "reason", .offset = offsetof(struct test, reason), .read = read_reason},
+        {.name = "key", .offset = offsetof(struct test, key), .read = loader_key},
         {.name = "principals", .type = YAML_FIELD_UNSUPPORTED},
         {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
     };
@@ -128,6 +149,9 @@ static void run_line(struct loader *loader, const struct test *test, const struc
         .database = line.database,
         .factor = &test->factor,
         .action = line.action,
+        .at_s = test->at_s,
+        .reason = test->reason,
+        .key = test->key,
         .command = line.command,
     };
     struct policy_decision decision;
@@ -175,7 +199,7 @@ size_t load_tests(struct loader *loader, const struct yaml_node *section, bool i
         return 0;
     }
     for (const struct yaml_node *node = section->first; node != NULL; node = node->next) {
-        struct test test = {0};
+        struct test test = {.at_s = POLICY_TIME_UNKNOWN};
         bool is_good = yaml_map_read(loader->report, node, "a test", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
                                      loader, &test);
         if (is_good && test.allow == NULL && test.deny == NULL) {

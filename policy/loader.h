@@ -47,6 +47,10 @@ void loader_selectors(struct loader *loader, const struct yaml_node *list, struc
 /** `can:` of a rule, and `db:` in it (a struct yaml_field's reader: `into` is a struct can). */
 void loader_can(struct loader *loader, const struct yaml_node *value, struct can *ret);
 void loader_can_db(void *context, const struct yaml_node *value, void *into);
+/** `when:` of a rule (a struct yaml_field's reader). */
+void loader_when(void *context, const struct yaml_node *value, void *into);
+/** What a login's key has proven, as an enum policy_key. */
+void loader_key(void *context, const struct yaml_node *value, void *into);
 /** Readers of fields of a rule and of an entry of `never`: `id`. */
 void loader_entry_id(void *context, const struct yaml_node *value, void *into);
 /** Rules and nevers share one space of ids: a code must name one entry. */

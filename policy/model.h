@@ -5,6 +5,8 @@
 
 #include "base/arena.h"
 #include "base/names.h"
+#include "hours.h"
+#include "policy/explain.h"
 #include "policy/policy.h"
 
 /* Bounds of one file. Bit tables are groups x rules and targets x rules: 12.5 MiB each at the most. */
@@ -58,6 +60,7 @@ struct person {
     size_t group_count;
     bool is_machine;
     uint32_t max_mfa_age_s; /* 0: no rule says */
+    bool is_key_factor;     /* some rule takes a hardware key for the factor */
 };
 
 struct group {
@@ -67,6 +70,7 @@ struct group {
     size_t people_count;
     bool is_machine;
     uint32_t max_mfa_age_s; /* 0: no rule for the group says */
+    bool is_key_factor;
 };
 
 struct target {
@@ -135,7 +139,13 @@ struct rule {
     struct cursor *accounts;
     size_t account_count;
     struct can can;
-    uint32_t mfa_age_s; /* 0: no factor is asked */
+    uint32_t mfa_age_s;  /* 0: no factor is asked */
+    bool is_key_factor;  /* a hardware key that checked its holder is a factor, too */
+    enum policy_key key; /* what the key of the login must be */
+    struct hours *hours;
+    size_t hours_count; /* 0: at any time */
+    int64_t until_s;    /* 0: for good */
+    const char *reason; /* NULL: none is asked; a pattern with "*" */
     struct network *from;
     size_t from_count; /* 0: from anywhere */
     struct record_rules record;
@@ -184,6 +194,8 @@ struct policy {
     size_t network_set_count, group_count, people_count, target_count, rule_count, never_count;
     struct record_rules record;
     struct limit_rules limits;
+    struct zone *zones;
+    uint32_t zone_count;
     struct names people_by_name;
     struct host_index hosts;
     struct bit_table rule_bits, never_bits;
@@ -225,11 +237,16 @@ const struct host_entry *host_index_overlap(const struct policy *policy, size_t 
 /** `account` "": some account. Only targets of kind ssh know accounts; the users of a database are in `can`.
  */
 bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account);
-bool rule_allows_from(const struct rule *rule, const struct network *from);
-bool rule_allows_factor(const struct rule *rule, const struct policy_factor *factor);
+/** The first clause of `when` that does not hold, else POLICY_CLAUSE_NONE. */
+enum policy_clause rule_failing_condition(const struct policy *policy, const struct rule *rule,
+                                          const struct network *from, const struct policy_request *request);
 /** @param denied   bits that `never` takes away, or that the target does not know */
 bool rule_allows_action(const struct rule *rule, const struct target *target, unsigned denied,
                         const struct policy_request *request);
+/** The first clause behind `to` that does not hold, else POLICY_CLAUSE_NONE. @param denied  as above */
+enum policy_clause rule_failing_clause(const struct policy *policy, const struct rule *rule,
+                                       const struct target *target, unsigned denied,
+                                       const struct network *from, const struct policy_request *request);
 /** Does the rule name the user and the database of the request (what is empty is any)? */
 bool rule_names_database(const struct rule *rule, const struct policy_request *request);
 

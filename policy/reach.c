@@ -36,11 +36,13 @@ static bool decide_both(struct reaching *reaching, const char *account)
     static const struct policy_factor FRESH = {.has = true};
     reaching->request.account = account;
     reaching->request.factor = reaching->factor;
+    reaching->request.assume_reason = false;
     policy_decide(reaching->policy, &reaching->request, &reaching->now);
     if (reaching->now.verdict == POLICY_DENIED) {
         return false;
     }
     reaching->request.factor = &FRESH;
+    reaching->request.assume_reason = true;
     policy_decide(reaching->policy, &reaching->request, &reaching->fresh);
     return reaching->fresh.verdict == POLICY_ALLOWED;
 }
@@ -61,6 +63,7 @@ static bool tell(struct reaching *reaching, const struct target *target, const c
         .needs_factor = reaching->now.verdict == POLICY_NEEDS_FACTOR,
         .factor_max_age_s = reaching->now.factor_max_age_s,
         .factor_adds = reaching->now.factor_adds,
+        .needs_reason = reaching->now.needs_reason,
     };
     return each(context, &reach);
 }

@@ -165,6 +165,13 @@ static bool take_until(struct cursor *in, uint8_t stop, struct cursor *ret_part)
     return true;
 }
 
+bool cursor_take(struct cursor *in, char c)
+{
+    bool is_there = in->at != in->end && *in->at == (uint8_t)c;
+    in->at += is_there ? 1 : 0;
+    return is_there;
+}
+
 bool cursor_name(struct cursor *in, struct cursor *ret_name)
 {
     return take_until(in, ',', ret_name);

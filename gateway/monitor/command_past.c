@@ -85,6 +85,14 @@ static const char *clause_help(enum policy_clause clause, bool has_target)
         return "your operators, who can add it to \"can\" of the rule";
     case POLICY_CLAUSE_FROM:
         return "to connect from an address that the rule allows, for example over the VPN";
+    case POLICY_CLAUSE_HOURS:
+        return "to come back at the time that the rule names";
+    case POLICY_CLAUSE_UNTIL:
+        return "your operators, who can renew the rule";
+    case POLICY_CLAUSE_KEY:
+        return "to log in with a hardware key as the rule asks for (ssh -i)";
+    case POLICY_CLAUSE_REASON:
+        return "to give the reason that the rule asks for";
     case POLICY_CLAUSE_MFA:
         return "\"mfa renew\", or answering the prompt when you log in";
     case POLICY_CLAUSE_NONE:
@@ -127,8 +135,8 @@ static void explain(struct command *command, const struct history_denial *denial
 /* "D-MFA-1a2b3c4d" names a rule, "D-NO-RULE" and "D-UNKNOWN-..." its absence: those the policy explains. */
 static bool is_of_policy(const char *code)
 {
-    static const char *const KINDS[] = {"D-AS-",    "D-CAN-",    "D-FROM-",   "D-MFA-",
-                                        "D-NEVER-", "D-NO-RULE", "D-UNKNOWN-"};
+    static const char *const KINDS[] = {"D-AS-",     "D-CAN-", "D-FROM-",  "D-HOURS-",  "D-UNTIL-",  "D-KEY-",
+                                        "D-REASON-", "D-MFA-", "D-NEVER-", "D-NO-RULE", "D-UNKNOWN-"};
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         if (strncmp(code, KINDS[i], strlen(KINDS[i])) == 0) {
             return true;

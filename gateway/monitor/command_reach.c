@@ -147,6 +147,9 @@ static bool say_account(void *context, const struct policy_reach *reach)
     } else if (reach->factor_adds) {
         command_say(command, " (a part of it only after \"mfa renew\")");
     }
+    if (reach->needs_reason) {
+        command_say(command, " (asks for a reason)");
+    }
     command_say(command, "\n");
     say_line(command, reach, listing->jump);
     return !command->is_cut;

@@ -45,6 +45,8 @@ MUST_CHECK enum err cursor_end(const struct cursor *in);
 /** Public bytes only: not constant time. */
 bool cursor_equal(struct cursor a, struct cursor b);
 bool cursor_equal_text(struct cursor a, const char *text);
+/** The byte `c` is taken when it is the next one. @return whether it was. */
+bool cursor_take(struct cursor *in, char c);
 /** The next item of a comma-separated name-list (RFC 4251 section 5), and the comma, are taken from `in`.
  *  @return false when the list is at its end. */
 bool cursor_name(struct cursor *in, struct cursor *ret_name);

@@ -14,7 +14,11 @@ enum policy_clause {
     POLICY_CLAUSE_AS,
     POLICY_CLAUSE_CAN,
     POLICY_CLAUSE_FROM,
+    POLICY_CLAUSE_HOURS,
+    POLICY_CLAUSE_UNTIL,
+    POLICY_CLAUSE_KEY,
     POLICY_CLAUSE_MFA,
+    POLICY_CLAUSE_REASON,
 };
 /** "who", "to", ...: a constant. */
 const char *policy_clause_text(enum policy_clause clause);

@@ -69,6 +69,17 @@ struct policy_factor {
     uint64_t age_s; /* how long ago */
 };
 
+#define POLICY_TIME_UNKNOWN INT64_MIN
+enum {
+    POLICY_REASON_BYTES = 256,        /* a reason and a NUL */
+    POLICY_REASON_PATTERN_BYTES = 64, /* a pattern of reasons and a NUL */
+};
+/* The key that a login was signed with. */
+enum policy_key {
+    POLICY_KEY_PLAIN = 0, /* a file or an agent */
+    POLICY_KEY_TOUCHED,   /* a hardware key (FIDO2) whose holder was present */
+    POLICY_KEY_VERIFIED,  /* ... and who proved to it who it is: PIN or fingerprint */
+};
 struct policy_request {
     const char *person;
     const char *from; /* numeric address of the engineer's client */
@@ -80,10 +91,14 @@ struct policy_request {
     enum policy_action action;
     struct cursor
         command;  /* for POLICY_EXEC; for POLICY_FORWARD and POLICY_REMOTE_FORWARD a place, or empty */
-    int64_t at_s; /* seconds since 1970; no rule reads the time yet */
+    int64_t at_s; /* seconds since 1970, or POLICY_TIME_UNKNOWN: then no hours hold */
+    struct cursor reason; /* what the engineer says it is for; empty: nothing yet */
+    enum policy_key key;  /* what the login's key has proven */
+    bool assume_reason;   /* every reason that a rule asks for is given: for listings, not for an access */
 };
 
-enum policy_verdict { POLICY_DENIED = 0, POLICY_NEEDS_FACTOR, POLICY_ALLOWED };
+/* What is missing first is asked first: a reason alone, or a factor (and perhaps a reason with it). */
+enum policy_verdict { POLICY_DENIED = 0, POLICY_NEEDS_FACTOR, POLICY_NEEDS_REASON, POLICY_ALLOWED };
 
 /** {0} is a denial. */
 struct policy_decision {
@@ -94,7 +109,10 @@ struct policy_decision {
     char sentence[LIMIT_SENTENCE_BYTES]; /* for the engineer; empty when allowed */
     uint64_t factor_max_age_s; /* NEEDS_FACTOR: the oldest factor that would do (the most patient rule) */
     bool factor_adds;          /* ALLOWED: a fresher factor would add to the grant */
-    struct policy_grant grant; /* ALLOWED only; else empty */
+    bool needs_reason;         /* NEEDS_REASON; or NEEDS_FACTOR, and the same rule wants a reason, too */
+    bool reason_adds;          /* ALLOWED: a reason would add to the grant */
+    char reason_pattern[POLICY_REASON_PATTERN_BYTES]; /* with needs_reason: what it must look like; "" any */
+    struct policy_grant grant;                        /* ALLOWED only; else empty */
 };
 
 /**
@@ -111,6 +129,7 @@ struct policy_person {
     bool is_machine;        /* no second factor is ever asked */
     uint64_t max_mfa_age_s; /* the longest age of a factor that any rule for this person accepts; 8 h when
                                none says */
+    bool is_key_factor;     /* a key that is POLICY_KEY_VERIFIED is a factor for some of its rules */
     uint16_t connections;   /* open at once (defaults.limits.connections_per_person) */
     uint16_t channels;      /* accesses at once on one connection (defaults.limits.channels_per_connection) */
 };

@@ -16,6 +16,7 @@ struct policy_reach {
     bool needs_factor;                /* now: the factor is missing or too old */
     uint64_t factor_max_age_s;        /* with needs_factor */
     bool factor_adds;                 /* a fresher factor adds to what may be done now */
+    bool needs_reason;                /* each time: rules ask for a reason */
 };
 /** @return false to stop. */
 typedef bool policy_reach_each(void *context, const struct policy_reach *reach);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "policy/calendar.h"
 #include "cli.h"
 #include "policy/line.h"
 
@@ -14,6 +16,9 @@ enum { LINE_BYTES = GRANT_COMMAND_BYTES + 512 };
 struct question {
     const char *file_name, *user, *from;
     struct policy_factor factor;
+    int64_t at_s;
+    const char *reason;
+    enum policy_key key;
     bool is_json;
     char text[LINE_BYTES];
     struct policy_line line;
@@ -54,13 +59,25 @@ static bool join(int count, char **words, char *text)
     return fits;
 }
 
+static bool read_key(const char *word, enum policy_key *ret)
+{
+    static const char *const WORDS[] = {"plain", "touched", "verified"};
+    for (unsigned i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (strcmp(word, WORDS[i]) == 0) {
+            *ret = (enum policy_key)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int read_options(int argc, char **argv, struct question *question)
 {
-    static const struct option OPTIONS[] = {{"user", required_argument, NULL, 'u'},
-                                            {"from", required_argument, NULL, 'f'},
-                                            {"mfa-age", required_argument, NULL, 'm'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {
+        {"user", required_argument, NULL, 'u'},    {"from", required_argument, NULL, 'f'},
+        {"mfa-age", required_argument, NULL, 'm'}, {"at", required_argument, NULL, 'a'},
+        {"reason", required_argument, NULL, 'r'},  {"key", required_argument, NULL, 'k'},
+        {"json", no_argument, NULL, 'j'},          {NULL, 0, NULL, 0}};
     optind = 0;
     for (int option = 0; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         struct network address;
@@ -78,6 +95,19 @@ static int read_options(int argc, char **argv, struct question *question)
             question->factor.has = true;
             if (text_duration_s(cursor_of_text(optarg), &question->factor.age_s) != ERR_NONE) {
                 return cli_usage_error("--mfa-age needs a time such as 5m, not ", optarg);
+            }
+            break;
+        case 'a':
+            if (!calendar_read_time(cursor_of_text(optarg), &question->at_s)) {
+                return cli_usage_error("--at needs a time such as 2026-11-23T10:00:00+01:00, not ", optarg);
+            }
+            break;
+        case 'r':
+            question->reason = optarg;
+            break;
+        case 'k':
+            if (!read_key(optarg, &question->key)) {
+                return cli_usage_error("--key needs plain, touched or verified, not ", optarg);
             }
             break;
         case 'j':
@@ -117,6 +147,9 @@ static struct policy_request request_of(const struct question *question)
         .database = question->line.database,
         .factor = &question->factor,
         .action = question->line.action,
+        .at_s = question->at_s,
+        .reason = cursor_of_text(question->reason),
+        .key = question->key,
         .command = question->line.command,
     };
 }
@@ -128,6 +161,8 @@ static const char *verdict_text(enum policy_verdict verdict)
         return "allowed";
     case POLICY_NEEDS_FACTOR:
         return "needs a second factor";
+    case POLICY_NEEDS_REASON:
+        return "needs a reason";
     case POLICY_DENIED:
         break;
     }
@@ -175,7 +210,9 @@ static void print_text(const struct policy *policy, struct question *question,
                  question->from[0] == 0 ? "from nowhere" : question->from, question->text);
     if (decision->verdict == POLICY_ALLOWED) {
         (void)printf("  by %s%s\n", decision->rule,
-                     decision->factor_adds ? "; a fresher second factor would allow more" : "");
+                     decision->factor_adds   ? "; a fresher second factor would allow more"
+                     : decision->reason_adds ? "; a reason would allow more"
+                                             : "");
         print_grant(&decision->grant);
     } else {
         (void)printf("  %s (%s)\n", decision->sentence, decision->code);
@@ -198,7 +235,7 @@ static void add_json_finding(void *context, const struct policy_finding *finding
 static void print_json(const struct policy *policy, const struct question *question,
                        const struct policy_decision *decision)
 {
-    static const char *const VERDICTS[] = {"denied", "needs_factor", "allowed"};
+    static const char *const VERDICTS[] = {"denied", "needs_factor", "needs_reason", "allowed"};
     struct policy_request request = request_of(question);
     json_t *findings = json_array();
     struct policy_explanation explanation;
@@ -232,7 +269,7 @@ static int explain(struct question *question)
 
 int cli_explain(int argc, char **argv)
 {
-    struct question question = {.from = ""};
+    struct question question = {.from = "", .reason = "", .at_s = clock_wall_s()};
     int status = read_options(argc, argv, &question);
     if (status == CLI_OK) {
         status = read_words(argc - optind, argv + optind, &question);

@@ -13,6 +13,7 @@ static const char POLICY[] =
     "  ci: { users: [bot], machine: true }\n"
     "  idle: { users: [dave] }\n"
     "  store: { users: [erin] }\n"
+    "  asked: { users: [ann] }\n"
     "targets:\n"
     "  web: { kind: ssh, hosts: [\"*.prod.internal\", node1], addresses: [nodes], login_as: [ec2-user, "
     "deploy], "
@@ -25,6 +26,8 @@ static const char POLICY[] =
     "  cache: { kind: tcp, hosts: [cache], port: 6379, addresses: [nodes] }\n"
     "rules:\n"
     "- { id: cache, who: [store], to: [cache], can: { connect: true }, when: { mfa: 1h } }\n"
+    "- { id: asked, who: [asked], to: [far], as: [root], can: { shell: true }, when: { reason: \"INC-*\" } "
+    "}\n"
     "- { id: web-shell, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { from: [vpn] } "
     "}\n"
     "- { id: web-exec, who: [dba], to: [web], as: [ec2-user], can: { exec: true }, when: { mfa: 15m, from: "
@@ -62,11 +65,11 @@ static bool tell(void *context, const struct policy_reach *reach)
 {
     struct told *told = context;
     size_t used = strlen(told->text);
-    (void)snprintf(told->text + used, sizeof told->text - used, "%s/%zu:%u %s%s%s%s%s%s%s; ", reach->target,
+    (void)snprintf(told->text + used, sizeof told->text - used, "%s/%zu:%u %s%s%s%s%s%s%s%s; ", reach->target,
                    reach->host_count, reach->port, reach->account, reach->grant->shell ? " shell" : "",
                    reach->grant->exec != GRANT_EXEC_NONE ? " exec" : "", reach->grant->agent ? " agent" : "",
                    reach->grant->connect ? " connect" : "", reach->needs_factor ? " needs factor" : "",
-                   reach->factor_adds ? " factor adds" : "");
+                   reach->factor_adds ? " factor adds" : "", reach->needs_reason ? " needs reason" : "");
     told->rows++;
     return told->rows != told->most;
 }
@@ -84,6 +87,12 @@ static void reach_lists_what_the_rules_give_and_no_more(void **state)
     (void)state;
     static const struct policy_factor FRESH = {.has = true, .age_s = 60};
     expect("alice", "100.64.1.1", &FRESH, 0, "web/2:22 ec2-user shell exec; db/1:2222 postgres shell; ");
+}
+
+static void reach_lists_what_needs_a_reason(void **state)
+{
+    (void)state;
+    expect("ann", "", NULL, 0, "far/1:22 root shell needs reason; ");
 }
 
 static void reach_without_factor_says_where_one_is_needed_or_adds(void **state)
@@ -125,6 +134,7 @@ int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(reach_lists_what_the_rules_give_and_no_more),
+        cmocka_unit_test(reach_lists_what_needs_a_reason),
         cmocka_unit_test(reach_without_factor_says_where_one_is_needed_or_adds),
         cmocka_unit_test(reach_from_elsewhere_leaves_out_what_the_address_forbids),
         cmocka_unit_test(reach_of_a_byte_stream_has_no_account),
