@@ -123,6 +123,29 @@ static enum err write_data_frame(struct record_container *container, struct reco
     return ERR_NONE;
 }
 
+static void add(uint64_t *sum, uint64_t more)
+{
+    *sum = more > UINT64_MAX - *sum ? UINT64_MAX : *sum + more;
+}
+
+static void count_moved(struct record_moved *moved, const struct record *record)
+{
+    struct record_body body;
+    bool is_total = record->kind == RECORD_FILE_TOTAL;
+    bool is_close = record->kind == RECORD_CHANNEL_CLOSE || record->kind == RECORD_FORWARD_CLOSE;
+    if ((!is_total && !is_close) || record_body_read(record, &body) != ERR_NONE) {
+        return;
+    }
+    if (is_close) {
+        add(&moved->to_target_bytes, body.channel_close.to_target_bytes);
+        add(&moved->from_target_bytes, body.channel_close.from_target_bytes);
+    } else {
+        add(&moved->files, 1);
+        add(&moved->file_to_target_bytes, body.file_total.written_bytes);
+        add(&moved->file_from_target_bytes, body.file_total.read_bytes);
+    }
+}
+
 enum err record_container_data(struct record_container *container, struct record_tools *tools, uint64_t t_us,
                                struct cursor records, struct writer *out)
 {
@@ -141,6 +164,7 @@ enum err record_container_data(struct record_container *container, struct record
         if (record.kind <= RECORD_STDIN) {
             container->kept_bytes += cursor_len(&record.body);
         }
+        count_moved(&container->moved, &record);
     }
     return start == at.at ? ERR_NONE
                           : write_data_frame(container, tools, t_us, (struct cursor){start, at.at}, out);
@@ -207,6 +231,7 @@ enum err record_container_close(struct record_container *container, struct recor
     uint8_t *start = out->at;
     struct format_frame frame = {
         .type = FORMAT_CLOSE,
+        .flags = FORMAT_FLAG_MOVED,
         .seq = container->seq,
         .t_us = forward(container, stamp->t_us),
     };
@@ -217,6 +242,7 @@ enum err record_container_close(struct record_container *container, struct recor
     writer_u64be(out, container->kept_bytes);
     write_printable(out, ending->how, RECORD_HOW_BYTES);
     write_printable(out, ending->reason, RECORD_REASON_BYTES);
+    format_moved_write(out, &container->moved);
     if (out->is_full) {
         return ERR_TOO_LARGE;
     }

@@ -26,7 +26,8 @@ static enum err check_frame(const struct format_frame *frame)
         return frame->flags == 0 && frame->body_len == FORMAT_CHECKPOINT_BODY_BYTES ? ERR_NONE
                                                                                     : ERR_MALFORMED;
     case FORMAT_CLOSE:
-        return frame->flags == 0 && frame->body_len <= RECORD_CLOSE_FRAME_BYTES - FORMAT_FRAME_HEADER_BYTES
+        return (frame->flags & ~FORMAT_FLAG_MOVED) == 0 &&
+                       frame->body_len <= RECORD_CLOSE_FRAME_BYTES - FORMAT_FRAME_HEADER_BYTES
                    ? ERR_NONE
                    : ERR_MALFORMED;
     default:
@@ -176,7 +177,25 @@ enum err format_stamp_read(struct cursor *in, struct format_stamp *ret_stamp)
     return ERR_NONE;
 }
 
-enum err format_close_read(struct cursor body, struct format_stamp *ret_stamp,
+void format_moved_write(struct writer *out, const struct record_moved *moved)
+{
+    writer_u64be(out, moved->files);
+    writer_u64be(out, moved->file_to_target_bytes);
+    writer_u64be(out, moved->file_from_target_bytes);
+    writer_u64be(out, moved->to_target_bytes);
+    writer_u64be(out, moved->from_target_bytes);
+}
+
+static enum err read_moved(struct cursor *in, struct record_moved *ret_moved)
+{
+    TRY(cursor_u64be(in, &ret_moved->files));
+    TRY(cursor_u64be(in, &ret_moved->file_to_target_bytes));
+    TRY(cursor_u64be(in, &ret_moved->file_from_target_bytes));
+    TRY(cursor_u64be(in, &ret_moved->to_target_bytes));
+    return cursor_u64be(in, &ret_moved->from_target_bytes);
+}
+
+enum err format_close_read(uint8_t flags, struct cursor body, struct format_stamp *ret_stamp,
                            struct record_closing *ret_closing, struct cursor *ret_signature)
 {
     struct record_closing closing = {0};
@@ -188,6 +207,10 @@ enum err format_close_read(struct cursor body, struct format_stamp *ret_stamp,
     TRY(cursor_u64be(&body, &closing.kept_bytes));
     TRY(cursor_string(&body, RECORD_HOW_BYTES, &closing.how));
     TRY(cursor_string(&body, RECORD_REASON_BYTES, &closing.reason));
+    closing.has_moved = (flags & FORMAT_FLAG_MOVED) != 0;
+    if (closing.has_moved) {
+        TRY(read_moved(&body, &closing.moved));
+    }
     TRY(cursor_bytes(&body, CRYPTO_ED25519_SIGNATURE_BYTES, ret_signature));
     TRY(cursor_u32be(&body, &frame_len));
     TRY(cursor_end(&body));

@@ -15,8 +15,9 @@ enum {
     FORMAT_STAMP_BYTES = 3 * 8 + CRYPTO_SHA256_BYTES,
     FORMAT_CHECKPOINT_BODY_BYTES = FORMAT_STAMP_BYTES + CRYPTO_ED25519_SIGNATURE_BYTES,
     FORMAT_COMPRESS_FROM_BYTES = 256, /* smaller frames hardly shrink */
-    FORMAT_FLAG_ZSTD = 1,
-    FORMAT_SIGNED_BYTES = 2048, /* room for what a signature covers */
+    FORMAT_FLAG_ZSTD = 1,             /* of a data frame */
+    FORMAT_FLAG_MOVED = 2,            /* of a close: it says what was moved */
+    FORMAT_SIGNED_BYTES = 2048,       /* room for what a signature covers */
 };
 extern const uint8_t FORMAT_MAGIC[FORMAT_MAGIC_BYTES];
 
@@ -58,8 +59,9 @@ struct format_stamp {
     struct cursor chain;
 };
 MUST_CHECK enum err format_stamp_read(struct cursor *in, struct format_stamp *ret_stamp);
-/** A close body: `ret_unsigned_len` bytes of it are covered by `ret_signature`. */
-MUST_CHECK enum err format_close_read(struct cursor body, struct format_stamp *ret_stamp,
+void format_moved_write(struct writer *out, const struct record_moved *moved);
+/** A close body; all before `ret_signature` is covered by it. @param flags  of its frame */
+MUST_CHECK enum err format_close_read(uint8_t flags, struct cursor body, struct format_stamp *ret_stamp,
                                       struct record_closing *ret_closing, struct cursor *ret_signature);
 
 #endif

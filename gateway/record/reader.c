@@ -258,11 +258,12 @@ static enum err step_checkpoint(struct record_reading *reading, struct cursor bo
     return ERR_NONE;
 }
 
-static enum err step_close(struct record_reading *reading, struct cursor body, struct record_step *step)
+static enum err step_close(struct record_reading *reading, uint8_t flags, struct cursor body,
+                           struct record_step *step)
 {
     struct format_stamp stamp;
     struct cursor signature;
-    if (format_close_read(body, &stamp, &step->closing, &signature) != ERR_NONE) {
+    if (format_close_read(flags, body, &stamp, &step->closing, &signature) != ERR_NONE) {
         return fail(reading, ERR_MALFORMED, "the close does not have its fields");
     }
     TRY(check_stamp(reading, &stamp));
@@ -332,7 +333,7 @@ static enum err step_of_frame(struct record_reading *reading, const struct forma
         return step_data(reading, frame, body, step);
     }
     TRY(frame->type == FORMAT_CHECKPOINT ? step_checkpoint(reading, body, step)
-                                         : step_close(reading, body, step));
+                                         : step_close(reading, frame->flags, body, step));
     if (reading->has_key) {
         format_ratchet(reading->key);
     }

@@ -92,7 +92,7 @@ static enum err read_closing(int fd, uint64_t size, uint8_t memory[static RECORD
     if (frame.type != FORMAT_CLOSE || frame.body_len != cursor_len(&in)) {
         return ERR_NOT_FOUND;
     }
-    TRY(format_close_read(in, &stamp, ret_closing, &signature));
+    TRY(format_close_read(frame.flags, in, &stamp, ret_closing, &signature));
     return stamp.bytes_before == size - frame_len ? ERR_NONE : ERR_NOT_FOUND;
 }
 

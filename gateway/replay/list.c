@@ -39,6 +39,8 @@ static void copy_closing(struct replay_entry *entry, const struct record_closing
     entry->duration_us = closing->at.wall_us > entry->start_us ? closing->at.wall_us - entry->start_us : 0;
     entry->kept_bytes = closing->kept_bytes;
     entry->exit_status = closing->exit_status;
+    entry->has_moved = closing->has_moved;
+    entry->moved = closing->moved;
     text_printable(closing->how, entry->how, sizeof entry->how);
     text_printable(closing->reason, entry->reason, sizeof entry->reason);
 }

@@ -8,6 +8,7 @@
 #include "crypto/aead.h"
 #include "crypto/ed25519.h"
 #include "crypto/hash.h"
+#include "record/stream.h"
 
 enum {
     RECORD_META_BYTES = 8192,  /* the clear JSON in the head */
@@ -41,6 +42,7 @@ struct record_container {
     uint8_t chain[CRYPTO_SHA256_BYTES]; /* after the last byte that was given out */
     uint64_t seq, file_bytes, last_t_us;
     uint64_t frames, records, kept_bytes;
+    struct record_moved moved;
 };
 
 struct record_opening {

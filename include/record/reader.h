@@ -45,6 +45,8 @@ struct record_closing {
     struct cursor
         how; /* "ended", "session lost", "stream malformed", "ended by the monitor", "daemon stopped" ... */
     struct cursor reason; /* a sentence, may be empty */
+    bool has_moved;       /* recordings of earlier versions do not say it */
+    struct record_moved moved;
 };
 
 enum record_step_type {

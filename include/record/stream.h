@@ -192,6 +192,13 @@ void record_write_db(struct writer *out, uint32_t channel, const struct record_b
 /* Reading. */
 
 /** One record, its body not yet read. Borrowed. */
+/** What a session moved, as its records say: files whose contents passed, and all bytes of its channels. */
+struct record_moved {
+    uint64_t files;
+    uint64_t file_to_target_bytes, file_from_target_bytes;
+    uint64_t to_target_bytes, from_target_bytes;
+};
+
 struct record {
     uint32_t channel;
     uint8_t kind; /* enum record_kind, or a number that this version does not know */

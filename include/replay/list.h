@@ -10,6 +10,7 @@
 
 #include "base/cursor.h"
 #include "base/limits.h"
+#include "record/stream.h"
 
 enum {
     REPLAY_SID_BYTES = 2 * LIMIT_SID_BYTES + 1, /* hex and a NUL */
@@ -49,6 +50,8 @@ struct replay_entry {
     bool is_closed;
     uint64_t duration_us; /* closed: until its end; else until its last change */
     uint64_t kept_bytes;  /* closed: what people and programs said */
+    bool has_moved;       /* closed, and by a version that says it */
+    struct record_moved moved;
     uint32_t exit_status; /* or UINT32_MAX */
     char how[REPLAY_TEXT_BYTES], reason[REPLAY_TEXT_BYTES];
     char damage[REPLAY_TEXT_BYTES]; /* "" or why the head cannot be read; then only sid, path, times and sizes

@@ -80,6 +80,17 @@ class FilesTest(LabCase):
             self.assertEqual(one["sha256"], sha256(source))
             self.assertEqual(one.get("written_bytes", one.get("read_bytes")), BIG + 12345)
 
+    def test_sessions_tell_how_many_files_and_bytes_were_moved(self):
+        source = self.make("source", 300000)
+        self.sftp(f"put {source} {self.path('a')}", f"put {source} {self.path('b')}", f"get {self.path('a')} {self.path('c')}", "ls /")
+        session = eventually(lambda: [one for one in self.new_sessions(self.before) if one["closed"]], "its end")[0]
+        self.assertEqual([session[name] for name in ("files", "file_bytes_to_target", "file_bytes_from_target")], [3, 600000, 300000])
+        self.assertGreater(session["bytes_to_target"], 600000)
+        self.assertGreater(session["bytes_from_target"], 300000)
+        table = self.bastion("sessions", "--config", self.lab.gateway.config, "--limit", "1").stdout.splitlines()
+        self.assertIn("FILES  TO TARGET", table[0])
+        self.assertRegex(table[1], r"ended  \S+ +3 +[0-9.]+ KiB +[0-9.]+ KiB +")
+
     def test_more_requests_than_may_be_open_only_wait(self):
         """sftp -R: all are sent before the first is answered; 2,048 of them are open, the others wait in the bastion."""
         source = self.make("source", 6 * MIB)

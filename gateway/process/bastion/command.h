@@ -89,7 +89,7 @@ enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_MIND, COLOUR_BAD, COLOUR_DIM };
 /** What switches a colour on (COLOUR_NONE: all off); "" when `file` is no terminal or NO_COLOR is set. */
 const char *colour_text(FILE *file, enum colour colour);
 
-enum { TABLE_COLUMNS_MAX = 12 };
+enum { TABLE_COLUMNS_MAX = 16 };
 /** A table whose columns are as wide as their longest cell; OWNED, table_done(). {.columns = n} is empty. */
 struct table {
     size_t columns, count, capacity;

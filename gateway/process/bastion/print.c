@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static int width_of(const char *text)
 void table_print(const struct table *table, const enum colour *colours, FILE *file)
 {
     int widths[TABLE_COLUMNS_MAX] = {0};
+    assert(table->columns <= TABLE_COLUMNS_MAX);
     for (size_t i = 0; i < table->count * table->columns; i++) {
         int width = width_of(table->cells[i]);
         size_t column = i % table->columns;

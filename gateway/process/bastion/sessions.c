@@ -101,6 +101,25 @@ static void set_number(json_t *json, const char *name, uint64_t number)
     (void)json_object_set_new(json, name, json_integer((json_int_t)number));
 }
 
+/* null where the recording does not say it: it is open, or an earlier version made it. */
+static void set_moved(json_t *json, const struct replay_entry *entry)
+{
+    const struct record_moved *moved = &entry->moved;
+    const struct {
+        const char *name;
+        uint64_t number;
+    } members[] = {{"files", moved->files},
+                   {"file_bytes_to_target", moved->file_to_target_bytes},
+                   {"file_bytes_from_target", moved->file_from_target_bytes},
+                   {"bytes_to_target", moved->to_target_bytes},
+                   {"bytes_from_target", moved->from_target_bytes}};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        (void)json_object_set_new(json, members[i].name,
+                                  entry->has_moved ? json_integer((json_int_t)members[i].number)
+                                                   : json_null());
+    }
+}
+
 static void print_json(const struct replay_entry *entry)
 {
     char start[CLOCK_TEXT_BYTES];
@@ -132,6 +151,7 @@ static void print_json(const struct replay_entry *entry)
     (void)json_object_set_new(json, "exit_status",
                               has_status ? json_integer((json_int_t)entry->exit_status) : json_null());
     set_number(json, "recorded_bytes", entry->kept_bytes);
+    set_moved(json, entry);
     set_number(json, "file_bytes", entry->file_bytes);
     set_text(json, "path", entry->path);
     set_text(json, "damage", entry->damage);
@@ -158,6 +178,9 @@ static enum err add_row(struct table *table, const struct replay_entry *entry)
     char duration[REPLAY_TIME_BYTES];
     char bytes[REPLAY_TIME_BYTES];
     char status[16] = "-";
+    char files[24] = "-";
+    char up[REPLAY_TIME_BYTES] = "-";
+    char down[REPLAY_TIME_BYTES] = "-";
     char where[LIMIT_ACCOUNT_BYTES + LIMIT_HOST_BYTES + 8];
     const struct replay_meta *meta = &entry->meta;
     (void)snprintf(id, sizeof id, "%.*s", REPLAY_ID_BYTES, entry->sid);
@@ -169,6 +192,11 @@ static enum err add_row(struct table *table, const struct replay_entry *entry)
                    port);
     if (entry->is_closed && entry->exit_status != RECORD_NO_STATUS) {
         (void)snprintf(status, sizeof status, "%" PRIu32, entry->exit_status);
+    }
+    if (entry->has_moved) {
+        (void)snprintf(files, sizeof files, "%" PRIu64, entry->moved.files);
+        (void)replay_bytes_text(entry->moved.to_target_bytes, up);
+        (void)replay_bytes_text(entry->moved.from_target_bytes, down);
     }
     bool is_damaged = entry->damage[0] != 0;
     const char *how = is_damaged ? "DAMAGED" : entry->is_closed ? entry->how : "open";
@@ -182,6 +210,9 @@ static enum err add_row(struct table *table, const struct replay_entry *entry)
         *meta->from == 0 ? "-" : meta->from,
         how,
         status,
+        files,
+        up,
+        down,
         replay_bytes_text(entry->is_closed ? entry->kept_bytes : entry->file_bytes, bytes),
         last,
     };
@@ -190,8 +221,9 @@ static enum err add_row(struct table *table, const struct replay_entry *entry)
 
 static int print_table(const struct replay_list *list)
 {
-    static const char *const HEAD[] = {"ID",   "START (UTC)", "DURATION", "PERSON", "ACCOUNT@HOST",
-                                       "FROM", "END",         "STATUS",   "BYTES",  "RULE"};
+    static const char *const HEAD[] = {"ID",      "START (UTC)", "DURATION", "PERSON", "ACCOUNT@HOST",
+                                       "FROM",    "END",         "STATUS",   "FILES",  "TO TARGET",
+                                       "FROM IT", "RECORDED",    "RULE"};
     struct table table = {.columns = sizeof HEAD / sizeof HEAD[0]};
     enum colour *colours = calloc(list->count + 1, sizeof *colours);
     enum err err = colours == NULL ? ERR_MEMORY : table_add(&table, HEAD);

@@ -79,6 +79,39 @@ static void reader_gives_back_what_was_written(void **state)
     free(tape);
 }
 
+static void close_tells_what_was_moved(void **state)
+{
+    struct host *host = *state;
+    struct tape *tape = tape_new(host, 0x21);
+    uint8_t memory[1024];
+    struct writer out = writer_of(memory, sizeof memory);
+    struct cursor records;
+    const struct record_file_total read = {.number = 1, .read_bytes = 7};
+    const struct record_file_total written = {.number = 2, .written_bytes = UINT64_MAX};
+    record_write_file_total(&out, 0, &read);
+    record_write_file_total(&out, 0, &written);
+    record_write_file_total(&out, 0, &written); /* a session may say what it likes: sums do not turn over */
+    record_write_channel_close(&out, 0, 100, 2000);
+    record_write_forward_close(&out, 1, 10, 30);
+    assert_int_equal(writer_done(&out, &records), ERR_NONE);
+    tape_records(host, tape, records);
+    tape_close(host, tape);
+    tape_save(host, tape, tape->bytes, tape->len);
+    struct record_reader reader = open_tape(host, tape, NULL);
+    struct record_step step = next(&reader);
+    while (step.type != RECORD_STEP_CLOSE) {
+        step = next(&reader);
+    }
+    assert_true(step.closing.has_moved);
+    assert_int_equal(step.closing.moved.files, 3);
+    assert_int_equal(step.closing.moved.file_from_target_bytes, 7);
+    assert_true(step.closing.moved.file_to_target_bytes == UINT64_MAX);
+    assert_int_equal(step.closing.moved.to_target_bytes, 110);
+    assert_int_equal(step.closing.moved.from_target_bytes, 2030);
+    record_reader_done(&reader);
+    free(tape);
+}
+
 static void reader_without_key_checks_but_does_not_decrypt(void **state)
 {
     struct host *host = *state;
@@ -257,6 +290,7 @@ int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         ON_HOST(reader_gives_back_what_was_written),
+        ON_HOST(close_tells_what_was_moved),
         ON_HOST(reader_without_key_checks_but_does_not_decrypt),
         ON_HOST(ratchet_a_later_key_does_not_open_earlier_frames),
         ON_HOST(reader_follows_a_file_that_grows),

@@ -109,6 +109,8 @@ static void vectors_open_with_the_identity(void **state)
     for (size_t i = 0; i < COUNT_OF(REST); i++) {
         assert_int_equal(record_reader_next(&reader, &step), ERR_NONE);
         assert_int_equal(step.type, REST[i]);
+        /* It was made before closes told what was moved. */
+        assert_false(step.type == RECORD_STEP_CLOSE && step.closing.has_moved);
     }
     record_reader_done(&reader);
 }
