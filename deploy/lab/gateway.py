@@ -97,6 +97,7 @@ CONFIG = """\
 listen: ["{bastion_ip}:{port}"]
 policy: {folder}/config/policy.yaml
 keys_dir: {folder}/config/keys
+people_file: {folder}/config/people
 state_dir: {folder}/state
 recordings_dir: {recordings}
 evidence_dir: {folder}/evidence

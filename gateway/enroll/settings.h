@@ -1,4 +1,4 @@
-/* What both commands need to know about the gateway: from its configuration, or from options instead of it.
+/* What the commands need to know about the gateway: from its configuration, or from options instead of it.
  * Private to the room. */
 #ifndef ENROLL_SETTINGS_H
 #define ENROLL_SETTINGS_H
@@ -7,6 +7,9 @@
 #include "config/config.h"
 
 #define SETTINGS_DEFAULT_CONFIG "/etc/bastion/bastiond.yaml"
+
+#define SETTINGS_NO_PERSON                                                                                   \
+    "is no person's name: a small letter, then small letters, digits, \".\", \"_\" and \"-\", at most 32"
 
 /** "bastion: <what>: <sentence>" on stderr. */
 void settings_complain(const char *what, const char *sentence);

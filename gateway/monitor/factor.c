@@ -1,14 +1,12 @@
-/* The second factor: one bastion-pam per conversation, one conversation per person at a time, so that a
- * one-time code cannot be raced. Others of the same person wait. What the first earns serves those that have
- * the same key and source, so that a fan-out of logins asks once: they are held before they are even told
- * that a factor is needed, since clients without a terminal would give up there. */
+/* The second factor: one bastion-pam per conversation, and what becomes of it. Whose turn it is:
+ * factor_wait.c.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "auth/userauth.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/writer.h"
@@ -50,7 +48,13 @@ static void save_lockouts(struct monitor *monitor)
     free(text);
 }
 
-static void send_result(struct connection *connection, bool is_ok, bool may_retry, const char *sentence)
+void factor_unlock(struct monitor *monitor, const char *person)
+{
+    lockout_clear(&monitor->lockouts, person);
+    save_lockouts(monitor);
+}
+
+void factor_tell(struct connection *connection, bool is_ok, bool may_retry, const char *sentence)
 {
     if (command_factor_result(connection, connection->factor.ref, is_ok, sentence)) {
         return;
@@ -66,8 +70,6 @@ static void send_result(struct connection *connection, bool is_ok, bool may_retr
     }
 }
 
-static void ask_or_wait(struct connection *connection, struct factor_question question);
-
 void factor_done(struct connection *connection)
 {
     struct factor *factor = &connection->factor;
@@ -79,39 +81,41 @@ void factor_done(struct connection *connection)
         factor->queued--;
         memmove(factor->queue, factor->queue + 1, factor->queued * sizeof factor->queue[0]);
         if (target_find(connection, next.ref) != NULL) {
-            ask_or_wait(connection, next);
+            factor_ask_or_wait(connection, next);
         }
     }
     factor_serve_waiting(connection->monitor, connection->person);
 }
 
-/* A login cannot go on without the factor; a command, or an access that wanted it fresher, ends alone. */
-static void give_up(struct connection *connection, const char *sentence)
+void factor_give_up(struct connection *connection, const char *sentence)
 {
     if (connection->phase == PHASE_OPEN) {
-        send_result(connection, false, false, sentence);
+        factor_tell(connection, false, false, sentence);
         factor_done(connection);
     } else {
         connection_end(connection, sentence);
     }
 }
 
-static void passed(struct connection *connection)
+/* @param by  a word for events, a constant */
+static void passed(struct connection *connection, const char *by)
 {
     struct monitor *monitor = connection->monitor;
     uint64_t now_us = clock_monotonic_us();
     connection->passed_factor = (struct policy_factor){.has = true};
     connection->factor_seen_us = now_us;
-    connection->factor_by = "pam";
+    connection->factor_by = by;
     err_ignore(lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from,
                           now_us)); /* without memory for a lease the next login asks again */
     lockout_clear(&monitor->lockouts, connection->person);
     save_lockouts(monitor);
-    report_connection(connection, "factor.passed", EVENT_SUCCESS, NULL, NULL);
+    REPORT(monitor, "factor.passed", EVENT_SUCCESS, EVENT_NUMBER("connection", connection->number),
+           {.key = "from", .text = connection->from}, {.key = "person", .text = connection->person},
+           {.key = "key", .text = connection->key_fingerprint}, {.key = "factor", .text = by});
     if (connection->phase == PHASE_FACTOR) {
         connection_identified(connection);
     }
-    send_result(connection, true, false, "");
+    factor_tell(connection, true, false, "");
     factor_done(connection);
 }
 
@@ -141,7 +145,7 @@ static void failed(struct connection *connection, const char *why)
     }
     (void)snprintf(sentence, sizeof sentence, "that code was not accepted; %u %s left [D-FACTOR]", left,
                    left == 1 ? "try" : "tries");
-    send_result(connection, false, true, sentence);
+    factor_tell(connection, false, true, sentence);
     factor_done(connection);
 }
 
@@ -171,7 +175,7 @@ static enum err read_result(struct connection *connection, struct cursor body)
     TRY(cursor_text(&body, text, sizeof text));
     TRY(cursor_end(&body));
     if (is_ok) {
-        passed(connection);
+        passed(connection, "pam");
     } else {
         failed(connection, text);
     }
@@ -207,7 +211,7 @@ static void pam_exited(void *owner, struct child *child, bool is_clean, const ch
     /* A result would have detached it: this one ended without. That is no wrong code, so it counts for no
      * lock. */
     report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, how);
-    give_up(connection, "the second factor could not be checked; tell your operators [D-PAM]");
+    factor_give_up(connection, "the second factor could not be checked; tell your operators [D-PAM]");
 }
 
 static enum err send_start(struct connection *connection)
@@ -224,7 +228,7 @@ static enum err send_start(struct connection *connection)
     return ipc_send(connection->factor.pam->channel, IPC_PAM_START, 0, bytes, NULL, 0);
 }
 
-static void start(struct connection *connection)
+void factor_start(struct connection *connection)
 {
     struct monitor *monitor = connection->monitor;
     char uid[24];
@@ -241,233 +245,9 @@ static void start(struct connection *connection)
     if (child_start(monitor, &child, &connection->factor.pam) != ERR_NONE ||
         send_start(connection) != ERR_NONE) {
         report_connection(connection, "factor.lost", EVENT_FAILURE, NULL, "bastion-pam cannot be started");
-        give_up(connection, "the second factor cannot be checked right now; tell your operators [D-PAM]");
+        factor_give_up(connection,
+                       "the second factor cannot be checked right now; tell your operators [D-PAM]");
     }
-}
-
-static bool is_person_busy(const struct monitor *monitor, const char *person)
-{
-    for (size_t i = 0; i < monitor->connection_capacity; i++) {
-        const struct connection *other = monitor->connections[i];
-        if (other != NULL && other->factor.state > FACTOR_WAITING && strcmp(other->person, person) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_locked_out(struct connection *connection)
-{
-    char sentence[LIMIT_SENTENCE_BYTES];
-    if (!factor_lock_sentence(connection->monitor, connection->person, sentence, sizeof sentence)) {
-        return false;
-    }
-    report_connection(connection, "login.failed", EVENT_DENIED, "D-LOCKED", sentence);
-    give_up(connection, sentence);
-    return true;
-}
-
-/* A login takes any lease that is good enough to log in; who wants a fresher one takes what was earned since
- * the wait began. */
-static bool take_lease(struct connection *connection)
-{
-    struct monitor *monitor = connection->monitor;
-    struct policy_person known;
-    if (connection->phase == PHASE_FACTOR) {
-        return policy_person(monitor->policy, connection->person, &known) == ERR_NONE &&
-               identity_take_lease(connection, known.max_mfa_age_s);
-    }
-    uint64_t passed_us = 0;
-    return lease_passed_us(&monitor->leases, connection->person, connection->key_sha256, connection->from,
-                           &passed_us) &&
-           passed_us >= connection->factor.since_us;
-}
-
-/* At its turn: locked meanwhile, served by the lease that another connection just earned, or asked. */
-static void take_turn(struct connection *connection)
-{
-    if (is_locked_out(connection)) {
-        return;
-    }
-    if (!take_lease(connection)) {
-        start(connection);
-        return;
-    }
-    if (connection->phase == PHASE_FACTOR) {
-        connection_identified(connection);
-    }
-    send_result(connection, true, false, "");
-    factor_done(connection);
-}
-
-/* ---- those that wait ---- */
-
-/* What `other` earns serves `connection`, and `other` is being asked, or was just told that it will be. */
-static bool leads(const struct connection *other, const struct connection *connection, uint64_t now_us)
-{
-    bool is_same = other != connection && strcmp(other->person, connection->person) == 0 &&
-                   strcmp(other->from, connection->from) == 0 &&
-                   memcmp(other->key_sha256, connection->key_sha256, LEASE_KEY_BYTES) == 0;
-    bool begins = other->phase == PHASE_FACTOR && other->factor.state == FACTOR_NONE &&
-                  now_us - other->factor.since_us < MONITOR_FACTOR_BEGIN_US;
-    return is_same && other->phase != PHASE_ENDED && (other->factor.state >= FACTOR_WAITING || begins);
-}
-
-static bool has_leader(const struct connection *connection)
-{
-    const struct monitor *monitor = connection->monitor;
-    uint64_t now_us = clock_monotonic_us();
-    for (size_t i = 0; i < monitor->connection_capacity; i++) {
-        if (monitor->connections[i] != NULL && leads(monitor->connections[i], connection, now_us)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void answer_key(struct connection *connection, uint32_t ref, enum userauth_verdict verdict,
-                       const char *sentence)
-{
-    uint8_t body[LIMIT_SENTENCE_BYTES + 16];
-    struct writer out = writer_of(body, sizeof body);
-    writer_u8(&out, (uint8_t)verdict);
-    writer_text(&out, sentence);
-    struct cursor bytes;
-    if (writer_done(&out, &bytes) == ERR_NONE) {
-        connection_send(connection, IPC_AUTH_RESULT, ref, bytes, NULL);
-    }
-}
-
-/* One that waits says so: a client that hangs without a word looks broken. */
-static void tell_waiting(struct connection *connection, uint32_t ref)
-{
-    static const char SENTENCE[] =
-        "another connection of yours is being asked for the second factor; this one waits for it";
-    struct command *command = command_find(connection, ref);
-    report_connection(connection, "factor.waiting", EVENT_SUCCESS, NULL, NULL);
-    if (command != NULL) {
-        command_say(command, "bastion: %s\n", SENTENCE);
-    } else {
-        answer_key(connection, ref, USERAUTH_HELD, SENTENCE);
-    }
-}
-
-static void begin_wait(struct connection *connection, enum factor_state state)
-{
-    connection->factor.state = state;
-    connection->factor.deadline_us =
-        clock_monotonic_us() + (uint64_t)connection->monitor->config.times.factor_s * US_PER_S;
-    tell_waiting(connection, connection->factor.ref);
-}
-
-static void tell_needed(struct connection *connection)
-{
-    connection->factor.state = FACTOR_NONE;
-    connection->factor.since_us = clock_monotonic_us();
-    answer_key(connection, 0, USERAUTH_FACTOR_NEEDED, "");
-}
-
-static void serve_held(struct connection *connection)
-{
-    if (is_locked_out(connection)) {
-        return;
-    }
-    if (take_lease(connection)) {
-        connection->factor.state = FACTOR_NONE;
-        connection_identified(connection);
-        answer_key(connection, 0, USERAUTH_ACCEPTED, "");
-    } else if (!has_leader(connection)) {
-        tell_needed(connection);
-    }
-}
-
-static void serve(struct connection *connection)
-{
-    if (connection->factor.state == FACTOR_HELD) {
-        serve_held(connection);
-    } else if (connection->factor.state == FACTOR_WAITING &&
-               !is_person_busy(connection->monitor, connection->person)) {
-        take_turn(connection);
-    }
-}
-
-void factor_serve_waiting(struct monitor *monitor, const char *person)
-{
-    /* Serving one may end it, which asks again; the tick finds who was passed over. */
-    if (monitor->is_serving_factors || monitor->is_stopping || monitor->is_shutting_down || *person == 0) {
-        return;
-    }
-    monitor->is_serving_factors = true;
-    for (size_t i = 0; i < monitor->connection_capacity; i++) {
-        struct connection *other = monitor->connections[i];
-        if (other != NULL && strcmp(other->person, person) == 0) {
-            serve(other);
-        }
-    }
-    monitor->is_serving_factors = false;
-}
-
-void factor_need(struct connection *connection)
-{
-    connection->factor.ref = 0;
-    connection->factor.since_us = clock_monotonic_us();
-    if (has_leader(connection)) {
-        begin_wait(connection, FACTOR_HELD);
-    } else {
-        tell_needed(connection);
-    }
-}
-
-static void ask_or_wait(struct connection *connection, struct factor_question question)
-{
-    connection->factor.ref = question.ref;
-    connection->factor.since_us = question.since_us;
-    if (is_person_busy(connection->monitor, connection->person)) {
-        begin_wait(connection, FACTOR_WAITING);
-    } else {
-        connection->factor.state = FACTOR_WAITING;
-        take_turn(connection);
-    }
-}
-
-/* Several accesses of one connection may want a fresher factor at once; each waits for the one before. */
-static enum err queue_question(struct connection *connection, struct factor_question question)
-{
-    struct factor *factor = &connection->factor;
-    bool is_asked_already = factor->ref == question.ref;
-    for (unsigned i = 0; i < factor->queued; i++) {
-        is_asked_already = is_asked_already || factor->queue[i].ref == question.ref;
-    }
-    if (is_asked_already || factor->queued == LIMIT_ACCESSES_PER_CONNECTION) {
-        return ERR_STATE;
-    }
-    factor->queue[factor->queued++] = question;
-    tell_waiting(connection, question.ref);
-    return ERR_NONE;
-}
-
-enum err factor_begin(struct connection *connection, uint32_t ref)
-{
-    bool is_step_up = target_find(connection, ref) != NULL;
-    bool is_expected = connection->phase == PHASE_FACTOR ? ref == 0 : is_step_up && !connection->is_machine;
-    struct factor_question question = {.ref = ref, .since_us = clock_monotonic_us()};
-    if (!is_expected || (connection->phase == PHASE_FACTOR && connection->factor.state != FACTOR_NONE)) {
-        return ERR_STATE;
-    }
-    if (connection->factor.state != FACTOR_NONE) {
-        return queue_question(connection, question);
-    }
-    ask_or_wait(connection, question);
-    return ERR_NONE;
-}
-
-enum err factor_renew(struct connection *connection, uint32_t ref)
-{
-    if (connection->phase != PHASE_OPEN || connection->factor.state != FACTOR_NONE) {
-        return ERR_STATE;
-    }
-    ask_or_wait(connection, (struct factor_question){.ref = ref, .since_us = clock_monotonic_us()});
-    return ERR_NONE;
 }
 
 void factor_abandon(struct connection *connection, uint32_t ref)
@@ -488,6 +268,11 @@ enum err factor_answer(struct connection *connection, uint32_t ref, struct curso
     if (connection->factor.state != FACTOR_PROMPTED || connection->factor.ref != ref) {
         return ERR_STATE;
     }
+    if (recovery_answers(connection, text)) {
+        report_connection(connection, "factor.recovery", EVENT_SUCCESS, NULL, NULL);
+        passed(connection, "recovery code");
+        return ERR_NONE;
+    }
     connection->factor.state = FACTOR_RUNNING;
     enum err err = ipc_send(connection->factor.pam->channel, IPC_PAM_ANSWER, 0, body, NULL, 0);
     return err == ERR_CLOSED ? ERR_NONE : err; /* its end is reported by itself */
@@ -501,8 +286,9 @@ void factor_tick(struct connection *connection, uint64_t now_us)
     }
     if (now_us >= connection->factor.deadline_us) {
         report_connection(connection, "factor.deadline", EVENT_DENIED, "D-DEADLINE", "no answer in time");
-        give_up(connection, "the second factor was not answered in time; please try again [D-DEADLINE]");
+        factor_give_up(connection,
+                       "the second factor was not answered in time; please try again [D-DEADLINE]");
     } else {
-        serve(connection);
+        factor_serve_one(connection);
     }
 }

@@ -111,6 +111,20 @@ static const struct keys_blob *find_ca(struct connection *connection, struct cur
     return ca != NULL && cursor_equal(keys_blob_peek(ca), own) ? NULL : ca;
 }
 
+/* Who is kept out for now looks like who has no key here; operators see the difference. */
+static bool is_kept_out(struct connection *connection, struct cursor user)
+{
+    char person[LIMIT_PERSON_BYTES];
+    text_printable(user, person, sizeof person);
+    if (!people_keeps_out(&connection->monitor->people, person, clock_wall_s())) {
+        return false;
+    }
+    (void)snprintf(connection->claimed_person, sizeof connection->claimed_person, "%s", person);
+    report_connection(connection, "login.failed", EVENT_DENIED, "D-DISABLED",
+                      "the person is disabled, or was expected until a time that has passed");
+    return true;
+}
+
 static bool is_usable(struct connection *connection, struct cursor user, struct cursor algorithm,
                       struct cursor key_blob)
 {
@@ -131,7 +145,7 @@ enum err identity_probe(struct connection *connection, struct cursor body)
     if (connection->is_verifying) {
         return ERR_STATE;
     }
-    bool may_sign = is_usable(connection, user, algorithm, key_blob);
+    bool may_sign = is_usable(connection, user, algorithm, key_blob) && !is_kept_out(connection, user);
     send_result(connection, may_sign ? USERAUTH_KEY_USABLE : USERAUTH_FAILED, "");
     return ERR_NONE;
 }
@@ -195,7 +209,7 @@ enum err identity_publickey(struct connection *connection, struct cursor body)
     bool is_certified = is_certificate(algorithm);
     const struct keys_blob *ca = is_certified ? find_ca(connection, user, key_blob) : NULL;
     bool has_key = is_certified ? ca != NULL : find_key(connection, user, key_blob) == ERR_NONE;
-    if (!has_key) {
+    if (!has_key || is_kept_out(connection, user)) {
         refuse(connection, "D-KEY", "no key of this name matches");
         return ERR_NONE;
     }

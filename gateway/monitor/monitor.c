@@ -183,6 +183,7 @@ static void tick(struct loop_op *op, int result)
             connection_tick(monitor->connections[i], now_us);
         }
     }
+    people_tick(monitor);
     service_tick(monitor, now_us);
     status_tick(monitor, now_us);
     lease_drop(&monitor->leases, NULL, now_us, LEASE_SWEEP_S);
@@ -238,6 +239,10 @@ static enum err start_values(struct monitor *monitor, struct monitor_refusal *re
         return err;
     }
     err = person_ca_load(monitor, ret_why->sentence, sizeof ret_why->sentence);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = people_load(monitor, ret_why->sentence, sizeof ret_why->sentence);
     if (err != ERR_NONE) {
         return err;
     }
@@ -405,6 +410,7 @@ void monitor_stop(struct monitor *monitor)
     admission_done(&monitor->admission);
     lease_done(&monitor->leases);
     lockout_done(&monitor->lockouts);
+    people_done(&monitor->people);
     history_done(&monitor->history);
     person_ca_done(&monitor->person_cas);
     free(monitor->signer.calls);

@@ -11,6 +11,7 @@
 #include "auth/history.h"
 #include "auth/lease.h"
 #include "auth/lockout.h"
+#include "auth/people.h"
 #include "base/queue.h"
 #include "base/secret.h"
 #include "base/writer.h"
@@ -247,10 +248,10 @@ struct listener {
     struct loop_op op;
 };
 
-/* The file of bastion-session that passed its self-test. */
-struct session_program {
+/* file_stamp.c: what tells one version of a file from another. */
+struct file_stamp {
     dev_t device;
-    ino_t inode;
+    ino_t inode; /* 0: there is none */
     off_t size_bytes;
     struct timespec modified, changed;
 };
@@ -258,7 +259,7 @@ struct session_program {
 struct monitor {
     struct gateway_config config;
     char libexec_dir[CONFIG_PATH_BYTES];
-    struct session_program tested_session; /* inode 0: none */
+    struct file_stamp tested_session; /* the file of bastion-session that passed its self-test */
     struct loop *loop;
     struct event_log events;
     bool is_evidence_lost; /* an event or leaf could not be written: nobody is let in until it can */
@@ -270,6 +271,8 @@ struct monitor {
     struct admission admission;
     struct lease_table leases;
     struct lockout_table lockouts;
+    struct people people;
+    struct file_stamp people_stamp;
     struct history history;
     struct person_cas person_cas;
     int64_t started_s, policy_loaded_s;
@@ -431,23 +434,51 @@ struct policy_factor identity_factor(const struct connection *connection, uint64
 /** Look for a lease. @return true when there is one that is good enough for logging in. */
 bool identity_take_lease(struct connection *connection, uint64_t max_age_s);
 
-/* factor.c */
+/* factor_wait.c */
 /** The key is proven: say that the factor is needed; or let the client wait, where another connection of the
  * same person, key and source is being asked: what it earns serves this one too. */
 void factor_need(struct connection *connection);
 /** Answer those that wait and can go on now. */
 void factor_serve_waiting(struct monitor *monitor, const char *person);
+void factor_serve_one(struct connection *connection);
+/** Begin a conversation when the person is in none, else wait. */
+void factor_ask_or_wait(struct connection *connection, struct factor_question question);
 MUST_CHECK enum err factor_begin(struct connection *connection, uint32_t ref);
-MUST_CHECK enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body);
-void factor_tick(struct connection *connection, uint64_t now_us);
-void factor_done(struct connection *connection);
 /** Ask for the factor for a command. @return ERR_STATE when a conversation is under way on this connection.
  */
 MUST_CHECK enum err factor_renew(struct connection *connection, uint32_t ref);
+
+/* factor.c */
+MUST_CHECK enum err factor_answer(struct connection *connection, uint32_t ref, struct cursor body);
+void factor_tick(struct connection *connection, uint64_t now_us);
+void factor_done(struct connection *connection);
+/** Begin the conversation: a bastion-pam of its own. */
+void factor_start(struct connection *connection);
+/** Tell whoever asked: a login, an access or a command. */
+void factor_tell(struct connection *connection, bool is_ok, bool may_retry, const char *sentence);
+/** A login cannot go on without the factor; a command, or an access that wanted it fresher, ends alone. */
+void factor_give_up(struct connection *connection, const char *sentence);
+/** An operator ends a lock-out. */
+void factor_unlock(struct monitor *monitor, const char *person);
 /** The command or access with this number has ended: what it asked and nobody answered is taken back. */
 void factor_abandon(struct connection *connection, uint32_t ref);
 /** "alice is locked until 10:42 UTC ...", or false. */
 bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret_sentence, size_t size_bytes);
+
+/* file_stamp.c */
+/** Of no file: inode 0. */
+struct file_stamp file_stamp_of(const char *path);
+bool file_stamp_equal(const struct file_stamp *one, const struct file_stamp *two);
+
+/* recovery.c */
+/** Is the answer a recovery code of this person? It is spent then. */
+bool recovery_answers(struct connection *connection, struct cursor text);
+
+/* people.c */
+/** Read `people_file`. On error what was in force stays. */
+MUST_CHECK enum err people_load(struct monitor *monitor, char *ret_sentence, size_t size_bytes);
+/** Read it when it has changed, and end the connections of people who may be here no more. */
+void people_tick(struct monitor *monitor);
 
 /* target.c */
 /** NULL when the connection has no access of that number (any more). */

@@ -41,6 +41,7 @@ struct gateway_config {
 
     char policy[CONFIG_PATH_BYTES];          /* /etc/bastion/policy.yaml */
     char keys_dir[CONFIG_PATH_BYTES];        /* /etc/bastion/keys: one authorized_keys file per person */
+    char people_file[CONFIG_PATH_BYTES];     /* /etc/bastion/people: who is disabled, or expires */
     char known_hosts_dir[CONFIG_PATH_BYTES]; /* the folder of the policy file */
     char state_dir[CONFIG_PATH_BYTES];       /* /var/lib/bastion */
     char recordings_dir[CONFIG_PATH_BYTES];  /* /var/lib/bastion/recordings */

@@ -20,7 +20,8 @@ static const struct {
     {"files", files_command, "list the files that a session moved, with hashes"},
     {"export", export_command, "write a recording as an asciicast"},
     {"verify", verify_command, "prove that recordings are whole, with a public key only"},
-    {"mfa", enroll_command, "make, list and revoke one-time code secrets"},
+    {"people", people_command, "add, disable, expire, unlock and list people"},
+    {"mfa", enroll_command, "make, list and revoke one-time code secrets and recovery codes"},
     {"init", init_command, "make the keys of a new gateway"},
 };
 

@@ -44,6 +44,7 @@ static void config_example_is_the_defaults(void **state)
     const char *const pairs[][2] = {
         {example.policy, least.policy},
         {example.keys_dir, least.keys_dir},
+        {example.people_file, least.people_file},
         {example.known_hosts_dir, least.known_hosts_dir},
         {example.state_dir, least.state_dir},
         {example.recordings_dir, least.recordings_dir},

@@ -273,7 +273,9 @@ static void users_file_is_found_by_the_pam_service(void **state)
     shell("rm -rf %s/oath; mkdir -p %s/pam.d", folder, folder);
     shell("printf 'auth requisite pam_oath.so usersfile=%s window=1 digits=6\\n' >%s/pam.d/bastion", users,
           folder);
-    shell("printf 'pam:\\n  confdir: %s/pam.d\\nuids:\\n  pam: 64003\\n' >%s/bastiond.yaml", folder, folder);
+    shell("printf 'state_dir: %s/state\\npam:\\n  confdir: %s/pam.d\\nuids:\\n  pam: 64003\\n' "
+          ">%s/bastiond.yaml",
+          folder, folder, folder);
     char config[64];
     (void)snprintf(config, sizeof config, "%s/bastiond.yaml", folder);
     if (RUN(enroll_command, "mfa", "enroll", "alice", "--config", config) != 0) {
@@ -282,6 +284,12 @@ static void users_file_is_found_by_the_pam_service(void **state)
     struct stat status;
     assert_int_equal(stat(users, &status), 0);
     assert_int_equal(status.st_uid, PAM_UID);
+    expect_output("Recovery codes, each good once");
+    assert_int_equal(RUN(enroll_command, "mfa", "list", "--config", config, "--json"), 0);
+    expect_output("{\"person\":\"alice\",\"last_used\":\"\",\"recovery_codes\":10}\n");
+    assert_int_equal(run_shell("stat -c '%%a %%u' %s/state/recovery %s/state/recovery/alice", folder, folder),
+                     0);
+    assert_string_equal(output, "700 0\n600 0\n");
     shell("printf '# auth pam_oath.so usersfile=/x\\nauth required pam_deny.so\\n' >%s/pam.d/bastion",
           folder);
     assert_int_equal(RUN(enroll_command, "mfa", "list", "--config", config), 1);
