@@ -8,7 +8,7 @@
 
 static const struct db_ops *const OPS[] = {
     [DB_POSTGRES] = NULL,
-    [DB_MYSQL] = NULL,
+    [DB_MYSQL] = &MY_OPS,
 };
 
 enum err db_relay_new(const struct db_config *config, const struct db_owner *owner, struct db_relay **ret)

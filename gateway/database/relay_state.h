@@ -19,6 +19,7 @@ struct db_ops {
     enum err (*refuse)(struct db_relay *relay, enum db_refusal refusal, const char *sentence);
 };
 extern const struct db_ops PG_OPS; /* PostgreSQL */
+extern const struct db_ops MY_OPS; /* MySQL */
 
 /** The common part: the first member of each protocol's relay. */
 struct db_relay {
