@@ -105,6 +105,7 @@ keys:
   host: {folder}/keys/host
   inner: {folder}/keys/inner
   user_ca: {folder}/keys/user_ca
+  host_ca: {folder}/keys/host_ca
   log: {folder}/keys/log
 recipients: {folder}/config/recipients
 min_free: {min_free}
@@ -199,7 +200,7 @@ class Gateway:
     def _make_keys(self):
         """As an operator does it; the public halves are only printed there, so they are taken from the keys."""
         write(self.path("init.txt"), self.bastion("init", "--config", self.config, "--name", "bastion").stdout)
-        for name in ("host", "inner", "user_ca"):
+        for name in ("host", "inner", "user_ca", "host_ca"):
             write(self.path("keys", f"{name}.pub"), run("ssh-keygen", "-y", "-f", self.path("keys", name)).stdout)
 
     def _make_identity(self):

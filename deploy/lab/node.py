@@ -57,7 +57,7 @@ class Node:
         penalties = "PerSourcePenalties no\n" if version >= (9, 8) else ""
         _write(os.path.join(self.folder, "sshd_config"),
                SSHD_CONFIG.format(node_ip=self.network.node_ip, folder=self.folder, user_ca=self.user_ca,
-                                  penalties=penalties) + self.sshd_lines)
+                                  penalties=penalties) + self.sshd_lines.replace("{node_ip}", self.network.node_ip))
 
     def _write_accounts(self):
         etc = os.path.join(self.folder, "etc")

@@ -69,7 +69,7 @@ static void check_paths(const struct gateway_config *config, const struct yaml_n
                         struct yaml_report *report)
 {
     const char *const keys[] = {config->keys.host, config->keys.inner, config->keys.user_ca,
-                                config->keys.log};
+                                config->keys.host_ca, config->keys.log};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         for (size_t j = 0; j < i; j++) {
             if (strcmp(keys[i], keys[j]) == 0) {

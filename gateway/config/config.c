@@ -34,6 +34,7 @@ static const struct gateway_config DEFAULTS = {
     .keys = {.host = "/etc/bastion/private/host_key",
              .inner = "/etc/bastion/private/inner_key",
              .user_ca = "/etc/bastion/private/user_ca",
+             .host_ca = "/etc/bastion/private/host_ca",
              .log = "/etc/bastion/private/log_key"},
     .pam = {.service = "bastion"},
     .source = CONFIG_SOURCE_AUTO,
@@ -145,9 +146,8 @@ static void read_source(void *context, const struct yaml_node *value, void *into
 static void read_keys(void *context, const struct yaml_node *value, void *into)
 {
     static const struct yaml_field FIELDS[] = {
-        {.name = "host", PATH(keys.host)},
-        {.name = "inner", PATH(keys.inner)},
-        {.name = "user_ca", PATH(keys.user_ca)},
+        {.name = "host", PATH(keys.host)},       {.name = "inner", PATH(keys.inner)},
+        {.name = "user_ca", PATH(keys.user_ca)}, {.name = "host_ca", PATH(keys.host_ca)},
         {.name = "log", PATH(keys.log)},
     };
     struct loading *loading = context;
@@ -209,6 +209,26 @@ static void read_public_name(void *context, const struct yaml_node *value, void 
     memcpy(into, value->text.at, cursor_len(&value->text) + 1);
 }
 
+static void read_other_names(void *context, const struct yaml_node *value, void *into)
+{
+    struct loading *loading = context;
+    struct gateway_config *config = into;
+    if (!yaml_expect_list(loading->report, value, "other_names")) {
+        return;
+    }
+    if (value->count > CONFIG_OTHER_NAMES_MAX) {
+        FAIL(loading, value, "these are more than %d names", CONFIG_OTHER_NAMES_MAX);
+        return;
+    }
+    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
+        if (item->kind != YAML_TEXT || !text_is_host(item->text)) {
+            FAIL(loading, item, "an item of \"other_names\" must be a host name or an address");
+            return;
+        }
+        memcpy(config->other_names[config->other_names_count++], item->text.at, cursor_len(&item->text) + 1);
+    }
+}
+
 static void read_uids(void *context, const struct yaml_node *value, void *into)
 {
     static const struct yaml_field FIELDS[] = {
@@ -249,6 +269,7 @@ static void read_times(void *context, const struct yaml_node *value, void *into)
 static const struct yaml_field FIELDS[] = {
     {.name = "listen", .read = read_listen},
     {.name = "public_name", .offset = offsetof(struct gateway_config, public_name), .read = read_public_name},
+    {.name = "other_names", .read = read_other_names},
     {.name = "policy", PATH(policy)},
     {.name = "keys_dir", PATH(keys_dir)},
     {.name = "people_file", PATH(people_file)},

@@ -153,20 +153,6 @@ enum err engine_login_key(struct engine *engine, uint8_t *memory, size_t size_by
     return err;
 }
 
-/* libssh would take any certificate, and the target's answer to another key's would tell nothing. */
-static enum err check_certificate(const struct engine *engine, struct cursor certificate_blob)
-{
-    struct cursor type;
-    struct cursor nonce;
-    struct cursor subject;
-    TRY(cursor_string(&certificate_blob, LIMIT_KEY_BLOB_BYTES, &type));
-    TRY(cursor_string(&certificate_blob, LIMIT_KEY_BLOB_BYTES, &nonce));
-    TRY(cursor_string(&certificate_blob, LIMIT_KEY_BLOB_BYTES, &subject));
-    bool is_ours = cursor_equal_text(type, "ssh-ed25519-cert-v01@openssh.com") &&
-                   cursor_equal(subject, cursor_of(engine->login_public, ENGINE_ED25519_BYTES));
-    return is_ours ? ERR_NONE : ERR_MALFORMED;
-}
-
 static enum err attach_certificate(struct engine *engine, struct cursor certificate_blob)
 {
     size_t len = cursor_len(&certificate_blob);
@@ -204,7 +190,8 @@ enum err engine_login(struct engine *engine, struct cursor certificate_blob)
         engine->login != LOGIN_NONE) {
         return ERR_STATE;
     }
-    if (check_certificate(engine, certificate_blob) != ERR_NONE) {
+    /* libssh would take any certificate, and the target's answer to another key's would tell nothing. */
+    if (!engine_certificate_is_for(certificate_blob, cursor_of(engine->login_public, ENGINE_ED25519_BYTES))) {
         return ERR_MALFORMED;
     }
     TRY(attach_certificate(engine, certificate_blob));

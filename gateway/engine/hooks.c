@@ -54,7 +54,9 @@ static int on_key_exchange(ssh_session session, uint8_t type, ssh_buffer packet,
     struct engine *engine = user;
     if (type == PACKET_KEXINIT) {
         if (engine->role == ENGINE_SERVER) {
-            engine_steer_learn(engine, cursor_of(ssh_buffer_get(packet), ssh_buffer_get_len(packet)));
+            struct cursor kexinit = cursor_of(ssh_buffer_get(packet), ssh_buffer_get_len(packet));
+            engine_choose_host_key(engine, kexinit);
+            engine_steer_learn(engine, kexinit);
         }
         engine->type_at = engine->byte_at; /* the last byte that libssh read is this packet's type */
         engine->has_peer_kexinit = engine->is_authenticated;

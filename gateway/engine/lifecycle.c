@@ -137,6 +137,7 @@ void engine_free(struct engine *engine)
     ssh_message_free(engine->service);
     ssh_key_free(engine->host_key);
     ssh_string_free(engine->host_blob);
+    ssh_string_free(engine->host_certificate);
     ssh_key_free(engine->login_key);
     ssh_free(engine->session);
     engine_leave(previous);

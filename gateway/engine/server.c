@@ -91,6 +91,9 @@ enum err engine_server_open(struct engine *engine, const struct engine_config *c
     if (err == ERR_NONE) {
         err = set_host_key(engine, bind, config->host_public_blob);
     }
+    if (err == ERR_NONE && cursor_len(&config->host_certificate) > 0) {
+        err = engine_set_host_certificate(engine, config->host_certificate);
+    }
     /* No descriptor: libssh would only poll it, and wraps.c answers those calls. */
     if (err == ERR_NONE && ssh_bind_accept_fd(bind, engine->session, SSH_INVALID_SOCKET) != SSH_OK) {
         err = ERR_LIBRARY;

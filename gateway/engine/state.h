@@ -59,9 +59,11 @@ struct engine {
     bool is_ready;                    /* ready() was called */
     bool is_authenticated;
 
-    ssh_key host_key;     /* server, OWNED: no private half, see server.c */
-    ssh_string host_blob; /* server, OWNED: the true public half */
-    ssh_message service;  /* server, OWNED: needed by libssh's calls for replies */
+    ssh_key host_key;            /* server, OWNED: no private half, see server.c */
+    ssh_string host_blob;        /* server, OWNED: the true public half */
+    ssh_string host_certificate; /* server, OWNED; NULL: none */
+    bool shows_certificate;      /* server: in the key exchange that is under way */
+    ssh_message service;         /* server, OWNED: needed by libssh's calls for replies */
     bool has_service_request;
     /* server, steer.c */
     bool prefers_fast_cipher, has_steered;
@@ -110,6 +112,17 @@ MUST_CHECK enum err engine_server_open(struct engine *engine, const struct engin
 MUST_CHECK enum err engine_server_start(struct engine *engine);
 /** Answer service requests that libssh has queued. */
 void engine_server_step(struct engine *engine);
+
+/* host_certificate.c */
+/** Is it an ssh-ed25519 certificate for this key of 32 bytes? */
+bool engine_certificate_is_for(struct cursor certificate, struct cursor public_key);
+/** @return ERR_MALFORMED for a certificate of another key than engine->host_blob; ERR_MEMORY. */
+MUST_CHECK enum err engine_set_host_certificate(struct engine *engine, struct cursor certificate);
+/** What the client wants to see. @param kexinit  the client's, without its type byte */
+void engine_choose_host_key(struct engine *engine, struct cursor kexinit);
+/** The list of host keys that a server offers, with the certificate first. @param plain  from malloc(), freed
+ *  here. @return from malloc(); NULL when there is no memory. */
+char *engine_offer_certificate(char *plain);
 
 /* steer.c */
 /** What the client can. @param kexinit  the client's, without its type byte */

@@ -27,6 +27,8 @@ int __wrap_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *ret_key);
 int __real_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *ret_key);
 char *__wrap_ssh_known_hosts_get_algorithms_names(ssh_session session);
 char *__wrap_ssh_find_all_matching(const char *available, const char *preferred);
+char *__wrap_ssh_keep_known_algos(enum ssh_kex_types_e algorithms, const char *list);
+char *__real_ssh_keep_known_algos(enum ssh_kex_types_e algorithms, const char *list);
 int __wrap_ssh_get_random(void *bytes, int len, int is_strong);
 int __real_ssh_get_random(void *bytes, int len, int is_strong);
 
@@ -178,7 +180,8 @@ int __wrap_ssh_get_key_params(ssh_session session, ssh_key *ret_key, engine_dige
     }
     *ret_key = engine->host_key;
     *ret_digest = 0; /* ed25519 has its own */
-    return ssh_dh_import_next_pubkey_blob(session, engine->host_blob) == 0 ? SSH_OK : SSH_ERROR;
+    ssh_string shown = engine->shows_certificate ? engine->host_certificate : engine->host_blob;
+    return ssh_dh_import_next_pubkey_blob(session, shown) == 0 ? SSH_OK : SSH_ERROR;
 }
 
 static ssh_signature sign_elsewhere(struct engine *engine, ssh_key key, struct cursor hash)
@@ -280,6 +283,17 @@ char *__wrap_ssh_find_all_matching(const char *available, const char *preferred)
     char *list = with_certificates(cursor_of_text(plain));
     free(plain);
     return list; /* libssh frees it */
+}
+
+/* A server that begins a key exchange offers host keys, and libssh knows plain ones only. Before it is
+ * started other lists of the same class pass here. */
+char *__wrap_ssh_keep_known_algos(enum ssh_kex_types_e algorithms, const char *list)
+{
+    const struct engine *engine = engine_current();
+    char *known = __real_ssh_keep_known_algos(algorithms, list);
+    bool has_certificate = engine != NULL && engine->is_started && engine->host_certificate != NULL;
+    return known != NULL && has_certificate && algorithms == SSH_HOSTKEYS ? engine_offer_certificate(known)
+                                                                          : known;
 }
 
 /* Each packet asks for a few bytes of padding. Asking OpenSSL for many at once saves a tenth of the cost of

@@ -22,19 +22,20 @@ static const char USAGE[] =
     "targets need to know. Safe to run again.\n"
     "\n"
     "  --config FILE      where the configuration says (" SETTINGS_DEFAULT_CONFIG ")\n"
-    "  --dir DIR          without a configuration: host_key, inner_key, user_ca and log_key in DIR\n"
+    "  --dir DIR          without a configuration: host_key, inner_key, user_ca, host_ca and log_key in DIR\n"
     "  --name HOST        how engineers call the bastion (this machine's name)\n"
     "  --port N           the port that they use (the first of the configuration, or 22)\n"
     "  --targets PATTERN  the hosts behind the bastion in known_hosts (\"*\"); narrow it, for example to\n"
     "                     \"*.internal\", if engineers also reach hosts that are not behind it\n";
 
-enum key { KEY_HOST, KEY_INNER, KEY_USER_CA, KEY_COUNT };
+enum key { KEY_HOST, KEY_INNER, KEY_USER_CA, KEY_HOST_CA, KEY_COUNT };
 static const struct {
     const char *what, *file, *comment;
 } KEYS[KEY_COUNT] = {
     [KEY_HOST] = {"host key", "host_key", "bastion host key"},
     [KEY_INNER] = {"inner key", "inner_key", "bastion inner key"},
     [KEY_USER_CA] = {"user CA", "user_ca", "bastion user CA"},
+    [KEY_HOST_CA] = {"host CA", "host_ca", "bastion host CA"},
 };
 
 struct plan {
@@ -145,6 +146,7 @@ static bool plan_config(const char *path, struct plan *plan)
     return put_path(plan->keys[KEY_HOST], "", config.keys.host) &&
            put_path(plan->keys[KEY_INNER], "", config.keys.inner) &&
            put_path(plan->keys[KEY_USER_CA], "", config.keys.user_ca) &&
+           put_path(plan->keys[KEY_HOST_CA], "", config.keys.host_ca) &&
            put_path(plan->log_key, "", config.keys.log);
 }
 
@@ -234,6 +236,13 @@ static enum err print_lines(const struct plan *plan, const struct keys_blob blob
         "\nknown_hosts of engineers (the second line: the bastion answers for the hosts behind it):\n");
     TRY(print_line(host, &blobs[KEY_HOST]));
     TRY(print_line(plan->targets, &blobs[KEY_INNER]));
+    (void)printf(
+        "\nor, instead of both, with clients that know host certificates (OpenSSH, PuTTY since 0.78):\n");
+    char hosts[sizeof host + LIMIT_HOST_BYTES + 16];
+    bool covers_all = strcmp(plan->targets, "*") == 0;
+    (void)snprintf(hosts, sizeof hosts, "@cert-authority %s%s%s", covers_all ? "" : host,
+                   covers_all ? "" : ",", plan->targets);
+    TRY(print_line(hosts, &blobs[KEY_HOST_CA]));
     (void)printf("\nTargets: put this line into a file, for example /etc/ssh/bastion_user_ca.pub, and name "
                  "the file in\n"
                  "/etc/ssh/sshd_config: TrustedUserCAKeys /etc/ssh/bastion_user_ca.pub\n");

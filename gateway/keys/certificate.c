@@ -89,7 +89,10 @@ enum err keys_certificate_write(const struct keys_certificate *certificate,
     bool is_kind_known =
         certificate->kind == KEYS_CERTIFICATE_USER || certificate->kind == KEYS_CERTIFICATE_HOST;
     /* A certificate without principals would be good for every account (PROTOCOL.certkeys). */
-    bool has_principal = cursor_len(&certificate->principal) > 0;
+    bool has_principal = certificate->principal_count > 0 && certificate->principal_count <= KEYS_NAMES_MAX;
+    for (unsigned i = 0; has_principal && i < certificate->principal_count; i++) {
+        has_principal = cursor_len(&certificate->principals[i]) > 0;
+    }
     if (!is_kind_known || !has_principal || cursor_len(&certificate->public_key) != POINT_BYTES) {
         return ERR_MALFORMED;
     }
@@ -100,7 +103,9 @@ enum err keys_certificate_write(const struct keys_certificate *certificate,
     writer_u32be(out, certificate->kind);
     writer_string(out, certificate->key_id);
     uint8_t *principals = writer_string_begin(out);
-    writer_string(out, certificate->principal);
+    for (unsigned i = 0; i < certificate->principal_count; i++) {
+        writer_string(out, certificate->principals[i]);
+    }
     writer_string_end(out, principals);
     writer_u64be(out, certificate->valid_after_s);
     writer_u64be(out, certificate->valid_before_s);
@@ -170,12 +175,19 @@ static enum err read_extensions(struct cursor in, struct keys_certificate *certi
     return ERR_NONE;
 }
 
-static enum err read_principal(struct cursor *in, struct cursor *ret_principal)
+static enum err read_principals(struct cursor *in, struct keys_certificate *certificate)
 {
-    struct cursor principals;
-    TRY(cursor_string(in, KEYS_CERTIFICATE_TEXT_BYTES, &principals));
-    TRY(cursor_string(&principals, KEYS_CERTIFICATE_TEXT_BYTES, ret_principal));
-    return cursor_len(ret_principal) == 0 ? ERR_MALFORMED : cursor_end(&principals);
+    struct cursor list;
+    TRY(cursor_string(in, KEYS_CERTIFICATE_BYTES, &list));
+    do {
+        struct cursor *name = &certificate->principals[certificate->principal_count];
+        TRY(cursor_string(&list, KEYS_CERTIFICATE_TEXT_BYTES, name));
+        if (cursor_len(name) == 0) {
+            return ERR_MALFORMED;
+        }
+        certificate->principal_count++;
+    } while (cursor_len(&list) > 0 && certificate->principal_count < KEYS_NAMES_MAX);
+    return cursor_end(&list);
 }
 
 static enum err read_subject(struct cursor *in, struct keys_certificate_view *view)
@@ -205,7 +217,7 @@ enum err keys_certificate_read(struct cursor blob, struct keys_certificate_view 
     struct keys_certificate *certificate = &view.certificate;
     TRY(read_subject(&in, &view));
     TRY(cursor_string(&in, KEYS_CERTIFICATE_TEXT_BYTES, &certificate->key_id));
-    TRY(read_principal(&in, &certificate->principal));
+    TRY(read_principals(&in, certificate));
     TRY(cursor_u64be(&in, &certificate->valid_after_s));
     TRY(cursor_u64be(&in, &certificate->valid_before_s));
     struct cursor part;

@@ -208,5 +208,7 @@ void command_known_hosts(struct command *command, const char *argument)
     command_say(command,
                 "# The bastion in the place of the hosts behind it. Narrow the \"*\" to their names.\n");
     say_key(command, others, &signer->inner_blob);
+    command_say(command, "# The same by certificates: with OpenSSH and PuTTY this line alone would do.\n");
+    say_key(command, "@cert-authority *", &signer->host_ca_blob);
     command_finish(command, 0);
 }

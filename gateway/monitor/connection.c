@@ -259,6 +259,7 @@ static enum err send_start(struct connection *connection)
     writer_u32be(&out, connection->number);
     writer_text(&out, connection->from);
     writer_string(&out, keys_blob_peek(&monitor->signer.host_blob));
+    writer_string(&out, keys_blob_peek(&monitor->host_certificates.own));
     writer_string(&out, keys_blob_peek(&monitor->signer.inner_blob));
     writer_u32be(&out, monitor->config.times.banner_s);
     writer_u32be(&out, monitor->config.times.kex_s);

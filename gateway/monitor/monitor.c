@@ -185,6 +185,7 @@ static void tick(struct loop_op *op, int result)
     }
     people_tick(monitor);
     service_tick(monitor, now_us);
+    host_certificate_tick(monitor);
     status_tick(monitor, now_us);
     lease_drop(&monitor->leases, NULL, now_us, LEASE_SWEEP_S);
     child_sweep(monitor);

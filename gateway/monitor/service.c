@@ -104,6 +104,8 @@ enum err service_start_signer(struct monitor *monitor)
                     config->keys.inner,
                     "--user-ca",
                     config->keys.user_ca,
+                    "--host-ca",
+                    config->keys.host_ca,
                     "--uid",
                     uid,
                     "--gid",
@@ -161,7 +163,7 @@ enum err service_wait_ready(struct monitor *monitor, const char **ret_program)
     uint64_t until_us = clock_monotonic_us() + MONITOR_READY_WAIT_US;
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
         *ret_program = services[i]->kind->program;
-        while (services[i]->state != SERVICE_READY) {
+        while (services[i]->state != SERVICE_READY || (i == 0 && host_certificate_is_pending(monitor))) {
             TRY(hear(services[i]));
             if (clock_monotonic_us() >= until_us) {
                 return ERR_AGAIN;

@@ -11,7 +11,9 @@ enum err signer_ask(struct monitor *monitor, struct connection *connection, enum
     static const enum ipc_type TYPES[] = {[SIGNER_ASKED_KEX] = IPC_SIGN_KEX,
                                           [SIGNER_ASKED_VERIFY] = IPC_VERIFY_USER,
                                           [SIGNER_ASKED_VERIFY_CERTIFIED] = IPC_VERIFY_CERTIFIED,
-                                          [SIGNER_ASKED_MINT] = IPC_MINT_USER};
+                                          [SIGNER_ASKED_MINT] = IPC_MINT_USER,
+                                          [SIGNER_ASKED_MINT_HOST] = IPC_MINT_HOST,
+                                          [SIGNER_ASKED_MINT_OWN] = IPC_MINT_HOST};
     struct signer_calls *signer = &monitor->signer;
     if (signer->service.state != SERVICE_READY) {
         return ERR_CLOSED;
@@ -25,9 +27,10 @@ enum err signer_ask(struct monitor *monitor, struct connection *connection, enum
     if (signer->count == MONITOR_SIGNER_CALLS_MAX) {
         return ERR_TOO_LARGE;
     }
-    TRY(ipc_send(signer->service.child->channel, TYPES[question], connection->number, body, NULL, 0));
+    uint32_t number = connection == NULL ? 0 : connection->number;
+    TRY(ipc_send(signer->service.child->channel, TYPES[question], number, body, NULL, 0));
     size_t place = (signer->first + signer->count) % MONITOR_SIGNER_CALLS_MAX;
-    signer->calls[place] = (struct signer_call){connection->number, question, access};
+    signer->calls[place] = (struct signer_call){number, question, access};
     signer->count++;
     return ERR_NONE;
 }
@@ -41,9 +44,11 @@ void signer_forget(struct monitor *monitor, uint32_t connection)
     }
 }
 
-static enum err read_ready(struct signer_calls *signer, struct cursor body)
+static enum err read_ready(struct monitor *monitor, struct cursor body)
 {
-    struct keys_blob *blobs[] = {&signer->host_blob, &signer->inner_blob, &signer->user_ca_blob};
+    struct signer_calls *signer = &monitor->signer;
+    struct keys_blob *blobs[] = {&signer->host_blob, &signer->inner_blob, &signer->user_ca_blob,
+                                 &signer->host_ca_blob};
     for (size_t i = 0; i < sizeof blobs / sizeof blobs[0]; i++) {
         struct cursor blob;
         TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &blob));
@@ -51,6 +56,7 @@ static enum err read_ready(struct signer_calls *signer, struct cursor body)
     }
     TRY(cursor_end(&body));
     signer->service.state = SERVICE_READY;
+    host_certificate_restart(monitor);
     return ERR_NONE;
 }
 
@@ -94,25 +100,47 @@ static enum err answer_mint(struct connection *connection, uint32_t ref, struct 
     return ERR_NONE;
 }
 
+/* The bastion's own certificate is the monitor's question: of no connection. */
+static enum err answer_mint_host(struct monitor *monitor, struct connection *connection, uint32_t ref,
+                                 struct cursor body)
+{
+    bool is_ok = false;
+    struct cursor certificate;
+    TRY(cursor_bool(&body, &is_ok));
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &certificate));
+    TRY(cursor_end(&body));
+    if (connection == NULL) {
+        host_certificate_own_answer(monitor, is_ok, certificate);
+        return ERR_NONE;
+    }
+    struct access *access = target_find(connection, ref);
+    if (access != NULL) {
+        host_certificate_answer(access, is_ok, certificate);
+        target_host_certified(access);
+    }
+    return ERR_NONE;
+}
+
 static enum err answer(struct monitor *monitor, const struct ipc_message *message)
 {
-    static const enum signer_question QUESTIONS[IPC_TYPE_COUNT] = {
-        [IPC_SIGN_KEX_DONE] = SIGNER_ASKED_KEX,
-        [IPC_VERIFY_USER_DONE] = SIGNER_ASKED_VERIFY,
-        [IPC_VERIFY_CERTIFIED_DONE] = SIGNER_ASKED_VERIFY_CERTIFIED,
-        [IPC_MINT_USER_DONE] = SIGNER_ASKED_MINT};
+    static const enum ipc_type ANSWERS[] = {[SIGNER_ASKED_KEX] = IPC_SIGN_KEX_DONE,
+                                            [SIGNER_ASKED_VERIFY] = IPC_VERIFY_USER_DONE,
+                                            [SIGNER_ASKED_VERIFY_CERTIFIED] = IPC_VERIFY_CERTIFIED_DONE,
+                                            [SIGNER_ASKED_MINT] = IPC_MINT_USER_DONE,
+                                            [SIGNER_ASKED_MINT_HOST] = IPC_MINT_HOST_DONE,
+                                            [SIGNER_ASKED_MINT_OWN] = IPC_MINT_HOST_DONE};
     struct signer_calls *signer = &monitor->signer;
     if (signer->count == 0) {
         return ERR_STATE;
     }
     struct signer_call call = signer->calls[signer->first];
-    if (call.connection != message->ref || QUESTIONS[message->type] != call.question) {
+    if (call.connection != message->ref || message->type != ANSWERS[call.question]) {
         return ERR_STATE;
     }
     signer->first = (signer->first + 1) % MONITOR_SIGNER_CALLS_MAX;
     signer->count--;
     struct connection *connection = connection_find(monitor, call.connection);
-    if (connection == NULL) {
+    if (connection == NULL && call.question != SIGNER_ASKED_MINT_OWN) {
         return ERR_NONE; /* it ended while the signer worked */
     }
     switch (call.question) {
@@ -125,6 +153,9 @@ static enum err answer(struct monitor *monitor, const struct ipc_message *messag
         return answer_certified(connection, message->body);
     case SIGNER_ASKED_MINT:
         return answer_mint(connection, call.access, message->body);
+    case SIGNER_ASKED_MINT_HOST:
+    case SIGNER_ASKED_MINT_OWN:
+        return answer_mint_host(monitor, connection, call.access, message->body);
     }
     return ERR_STATE;
 }
@@ -133,7 +164,7 @@ void signer_message(struct monitor *monitor, const struct ipc_message *message)
 {
     struct signer_calls *signer = &monitor->signer;
     enum err err =
-        message->type == IPC_SIGNER_READY ? read_ready(signer, message->body) : answer(monitor, message);
+        message->type == IPC_SIGNER_READY ? read_ready(monitor, message->body) : answer(monitor, message);
     if (err != ERR_NONE) {
         REPORT(monitor, "ipc.violation", EVENT_FAILURE, {.key = "process", .text = "bastion-signer"},
                {.key = "message", .text = ipc_name(message->type)}, {.key = "error", .text = err_text(err)});

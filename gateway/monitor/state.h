@@ -76,7 +76,9 @@ enum signer_question {
     SIGNER_ASKED_KEX,
     SIGNER_ASKED_VERIFY,
     SIGNER_ASKED_VERIFY_CERTIFIED,
-    SIGNER_ASKED_MINT
+    SIGNER_ASKED_MINT,
+    SIGNER_ASKED_MINT_HOST, /* of the inner key, for the host of an access */
+    SIGNER_ASKED_MINT_OWN,  /* of the host key, for the bastion's own names: of no connection */
 };
 /* signer_calls.c: the signer answers in order, so a queue of questions says whose each answer is. */
 struct signer_call {
@@ -88,7 +90,16 @@ struct signer_calls {
     struct service service;
     struct signer_call *calls; /* OWNED, a ring */
     size_t first, count;
-    struct keys_blob host_blob, inner_blob, user_ca_blob;
+    struct keys_blob host_blob, inner_blob, user_ca_blob, host_ca_blob;
+};
+
+/* host_certificate.c */
+struct host_certificate;
+struct host_certificates {
+    struct keys_blob own; /* for the bastion's names; empty: none */
+    int64_t own_renew_at_s;
+    bool is_own_asked;
+    struct host_certificate *kept; /* OWNED, a table by host */
 };
 
 /* recordings.c: recordings outlive their connection by the moment that sealing takes. */
@@ -132,6 +143,10 @@ struct access {
     char peer_address[LIMIT_ADDRESS_BYTES], local_address[LIMIT_ADDRESS_BYTES];
     struct child *dial; /* OWNED */
     uint64_t dial_deadline_us;
+    int target_fd; /* OWNED, -1: not there, or handed over; it waits for the host certificate */
+    bool is_host_certificate_asked;
+    uint8_t *host_certificate; /* OWNED, of the inner key for the host; NULL: none */
+    size_t host_certificate_bytes;
     char account[LIMIT_DB_NAME_BYTES], database[LIMIT_DB_NAME_BYTES];
     enum policy_action action; /* that the policy is asked about */
     struct secret cancel_key;  /* with which another connection may cancel a statement of this one */
@@ -281,6 +296,7 @@ struct monitor {
     uint64_t status_us, status_events; /* status.c: when it was written, and after which event */
     bool is_status_lost;
     struct signer_calls signer;
+    struct host_certificates host_certificates;
     struct recordings recordings;
     struct listener listeners[CONFIG_LISTEN_MAX];
     struct connection **connections; /* OWNED, `connection_capacity` places, by uid slot; NULL: free */
@@ -370,11 +386,25 @@ MUST_CHECK enum err service_wait_ready(struct monitor *monitor, const char **ret
 void service_tick(struct monitor *monitor, uint64_t now_us);
 
 /* signer_calls.c: ask; the answer arrives in connection.c or target.c */
+/** @param connection  NULL: the question is the monitor's own */
 MUST_CHECK enum err signer_ask(struct monitor *monitor, struct connection *connection,
                                enum signer_question question, uint32_t access, struct cursor body);
 void signer_forget(struct monitor *monitor, uint32_t connection);
 void signer_message(struct monitor *monitor, const struct ipc_message *message);
 void signer_lost(struct monitor *monitor);
+
+/* host_certificate.c */
+/** Have one for the host of the access: at once from what is kept, or the signer is asked and
+ *  access->is_host_certificate_asked is set until it has answered. */
+void host_certificate_ask(struct access *access);
+void host_certificate_answer(struct access *access, bool is_ok, struct cursor certificate);
+void host_certificate_own_answer(struct monitor *monitor, bool is_ok, struct cursor certificate);
+/** The bastion's own is under way. */
+bool host_certificate_is_pending(const struct monitor *monitor);
+void host_certificate_tick(struct monitor *monitor);
+/** The signer is ready: forget all, and ask for the bastion's own. */
+void host_certificate_restart(struct monitor *monitor);
+void host_certificate_done(struct monitor *monitor);
 
 /* target_trust.c */
 /** What the target may show to prove itself, as keys_host_trust_read() reads it.
@@ -485,6 +515,8 @@ void people_tick(struct monitor *monitor);
 struct access *target_find(const struct connection *connection, uint32_t ref);
 MUST_CHECK enum err target_open(struct connection *connection, uint32_t ref, struct cursor body);
 MUST_CHECK enum err target_end(struct connection *connection, uint32_t ref, struct cursor body);
+/** The signer has answered about a host certificate. */
+void target_host_certified(struct access *access);
 void target_tick(struct access *access, uint64_t now_us);
 /** What was asked of the policy when it was decided, with the factor and the time of then. Borrows from the
  * access. */

@@ -74,6 +74,8 @@ void target_done(struct access *access)
     child_done(&access->dial);
     target_forget_grant(access);
     secret_done(&access->cancel_key);
+    free(access->host_certificate);
+    fd_close(&access->target_fd);
     for (unsigned i = 0; i < LIMIT_ACCESSES_PER_CONNECTION; i++) {
         if (connection->accesses[i] == access) {
             connection->accesses[i] = NULL;
@@ -133,6 +135,7 @@ static enum err write_ready(struct access *access, struct writer *out,
         return database_write_ready(access, &target.database, out, ret_why);
     }
     writer_u8(out, IPC_TARGET_SSH);
+    writer_string(out, cursor_of(access->host_certificate, access->host_certificate_bytes));
     return target_trust_write(access, &target, out, ret_why);
 }
 
@@ -189,6 +192,19 @@ static bool is_established(int fd)
     return getsockopt(fd, IPPROTO_TCP, OPTION_TCP_INFO, &info, &size) == 0 && info.state == STATE_ESTABLISHED;
 }
 
+/* It is reached, and what is needed to stand for it is there. */
+static void hand_over(struct access *access)
+{
+    struct connection *connection = access->connection;
+    uint32_t ref = access->ref;
+    OWNED_FD fd = fd_take(&access->target_fd);
+    send_ready(access, fd);
+    access = target_find(connection, ref); /* a denial has freed it */
+    if (access != NULL && access->is_stream) {
+        target_grant_stream(access);
+    }
+}
+
 static enum err read_dialled(struct access *access, struct ipc_message *message)
 {
     struct cursor body = message->body;
@@ -201,14 +217,18 @@ static enum err read_dialled(struct access *access, struct ipc_message *message)
         return ERR_STATE;
     }
     child_done(&access->dial);
-    struct connection *connection = access->connection;
-    uint32_t ref = access->ref;
-    send_ready(access, fd);
-    access = target_find(connection, ref); /* a denial has freed it */
-    if (access != NULL && access->is_stream) {
-        target_grant_stream(access);
+    access->target_fd = fd_take(&fd);
+    if (!access->is_host_certificate_asked) {
+        hand_over(access);
     }
     return ERR_NONE;
+}
+
+void target_host_certified(struct access *access)
+{
+    if (access->target_fd >= 0) {
+        hand_over(access);
+    }
 }
 
 static enum err read_dial_failed(struct access *access, struct cursor body)
@@ -335,6 +355,9 @@ static void begin_access(struct access *access)
         access->state = ACCESS_DIALLING;
         err = start_dial(access, &target);
     }
+    if (err == ERR_NONE && access->kind == POLICY_TARGET_SSH) {
+        host_certificate_ask(access);
+    }
     if (err != ERR_NONE) {
         target_deny(access, "target.not_reached", "D-DIAL",
                     "the bastion could not start to connect; tell your operators");
@@ -370,7 +393,7 @@ enum err target_open(struct connection *connection, uint32_t ref, struct cursor 
     }
     access->connection = connection;
     access->ref = ref;
-    access->recorder_fd = -1;
+    access->recorder_fd = access->target_fd = -1;
     access->kind = POLICY_TARGET_SSH;
     access->port = port;
     (void)snprintf(access->host, sizeof access->host, "%s", host);

@@ -149,6 +149,7 @@ enum err access_start_inner(struct access *access)
 {
     struct engine_config config = {.role = ENGINE_SERVER,
                                    .host_public_blob = keys_blob_peek(&access->session->inner_blob),
+                                   .host_certificate = access->inner_certificate,
                                    .prefers_fast_cipher = __builtin_cpu_supports("aes") != 0,
                                    .rekey_bytes = SESSION_REKEY_BYTES,
                                    .rekey_seconds = SESSION_REKEY_S,

@@ -17,6 +17,7 @@ enum err access_read_trust(struct access *access, struct cursor body)
     }
     memcpy(access->trust_bytes, body.at, len);
     struct cursor in = cursor_of(access->trust_bytes, len);
+    TRY(cursor_string(&in, LIMIT_KEY_BLOB_BYTES, &access->inner_certificate));
     TRY(keys_host_trust_read(&in, &access->trust));
     return cursor_end(&in);
 }

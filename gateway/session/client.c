@@ -306,6 +306,7 @@ enum err client_start(struct session *session)
 {
     struct engine_config config = {.role = ENGINE_SERVER,
                                    .host_public_blob = keys_blob_peek(&session->host_blob),
+                                   .host_certificate = keys_blob_peek(&session->host_certificate),
                                    .prefers_fast_cipher = __builtin_cpu_supports("aes") != 0,
                                    .rekey_bytes = SESSION_REKEY_BYTES,
                                    .rekey_seconds = SESSION_REKEY_S,

@@ -35,15 +35,18 @@ static enum err receive(struct session *session, struct ipc_message *message)
 static enum err read_start(struct session *session, struct cursor body)
 {
     struct cursor host;
+    struct cursor host_certificate;
     struct cursor inner;
     TRY(cursor_u32be(&body, &session->connection));
     TRY(cursor_text(&body, session->source, sizeof session->source));
     TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &host));
+    TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &host_certificate));
     TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &inner));
     TRY(cursor_u32be(&body, &session->banner_s));
     TRY(cursor_u32be(&body, &session->kex_s));
     TRY(cursor_end(&body));
     TRY(keys_blob_copy(host, &session->host_blob));
+    TRY(keys_blob_copy(host_certificate, &session->host_certificate));
     return keys_blob_copy(inner, &session->inner_blob);
 }
 

@@ -112,7 +112,8 @@ struct access {
     struct userauth auth;
     struct gate *gate; /* OWNED */
     struct policy_grant grant;
-    uint8_t *trust_bytes; /* OWNED, what `trust` borrows */
+    uint8_t *trust_bytes;            /* OWNED, what the next two borrow */
+    struct cursor inner_certificate; /* of the inner key for this host; empty: none */
     struct keys_host_trust trust;
     bool is_host_trusted; /* it showed the key or certificate with this hash */
     uint8_t host_key_hash[32];
@@ -152,6 +153,7 @@ struct session {
     uint32_t connection;
     char source[SESSION_CLIENT_SOURCE_BYTES];
     struct keys_blob host_blob, inner_blob;
+    struct keys_blob host_certificate; /* of the host key; empty: none */
     uint32_t banner_s, kex_s;
     struct engine *engine; /* OWNED, the outer one */
     struct userauth auth;
@@ -236,7 +238,8 @@ uint64_t access_idle_us(const struct access *access, uint64_t now_us);
 void access_opened(struct access *access);
 
 /* access_host_key.c */
-/** @param body  as keys_host_trust_write() writes it, and nothing after it */
+/** @param body  the inner key's certificate, then as keys_host_trust_write() writes it, and nothing after it
+ */
 MUST_CHECK enum err access_read_trust(struct access *access, struct cursor body);
 /** Kinds of host keys to ask the target for, best first. Returns `text`. */
 const char *access_host_kinds(const struct access *access, char text[static ACCESS_HOST_KINDS_BYTES]);

@@ -19,6 +19,8 @@ enum {
     CONFIG_LISTEN_MAX = 16,
     CONFIG_NETWORKS_MAX = 32,
     CONFIG_CAS_MAX = 8,
+    CONFIG_OTHER_NAMES_MAX =
+        6, /* with public_name and a listening address as many as a host certificate names */
 };
 
 struct config_listen {
@@ -39,6 +41,11 @@ struct gateway_config {
 
     char public_name[LIMIT_HOST_BYTES]; /* "": the address that an engineer's connection came to */
 
+    /* Further names by which engineers call the bastion (default none): its host certificate is for them too.
+     */
+    char other_names[CONFIG_OTHER_NAMES_MAX][LIMIT_HOST_BYTES];
+    size_t other_names_count;
+
     char policy[CONFIG_PATH_BYTES];          /* /etc/bastion/policy.yaml */
     char keys_dir[CONFIG_PATH_BYTES];        /* /etc/bastion/keys: one authorized_keys file per person */
     char people_file[CONFIG_PATH_BYTES];     /* /etc/bastion/people: who is disabled, or expires */
@@ -54,6 +61,7 @@ struct gateway_config {
         char host[CONFIG_PATH_BYTES];    /* /etc/bastion/private/host_key */
         char inner[CONFIG_PATH_BYTES];   /* /etc/bastion/private/inner_key */
         char user_ca[CONFIG_PATH_BYTES]; /* /etc/bastion/private/user_ca */
+        char host_ca[CONFIG_PATH_BYTES]; /* /etc/bastion/private/host_ca */
         char log[CONFIG_PATH_BYTES];     /* /etc/bastion/private/log_key */
     } keys;
 

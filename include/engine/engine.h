@@ -31,13 +31,15 @@ enum {
 struct engine_config {
     enum engine_role role;
     struct cursor
-        host_public_blob;     /* server: ssh-ed25519 blob; the private half lives elsewhere, see sign() */
-    const char *ciphers;      /* comma-separated, best first; NULL is the default list */
-    bool prefers_fast_cipher; /* server: once much data passes, new keys with AES-GCM for a client that
-                                 prefers   chacha20-poly1305 and can do both */
-    const char *client_user;  /* client: the account to log in as */
-    const char *host_keys;    /* client: kinds of plain host keys and signatures to ask for, comma-separated,
-                                 best first; NULL is the default list */
+        host_public_blob; /* server: ssh-ed25519 blob; the private half lives elsewhere, see sign() */
+    struct cursor host_certificate; /* server: for that key, shown to clients that prefer it to the plain key;
+                                       empty: none */
+    const char *ciphers;            /* comma-separated, best first; NULL is the default list */
+    bool prefers_fast_cipher;       /* server: once much data passes, new keys with AES-GCM for a client that
+                                       prefers   chacha20-poly1305 and can do both */
+    const char *client_user;        /* client: the account to log in as */
+    const char *host_keys; /* client: kinds of plain host keys and signatures to ask for, comma-separated,
+                              best first; NULL is the default list */
     bool wants_host_certificate; /* client: ask for certificates of these kinds first */
     uint64_t rekey_bytes;        /* new keys after so many bytes in one direction; 0 is libssh's limit */
     uint32_t rekey_seconds;      /* new keys after so much time, looked at when a packet passes; 0 is never */
@@ -76,7 +78,7 @@ MUST_CHECK enum err engine_library_start(void);
  */
 MUST_CHECK enum err engine_library_init(void);
 
-/** @return ERR_MALFORMED for an unusable host key or list of ciphers; ERR_MEMORY; ERR_LIBRARY. */
+/** @return ERR_MALFORMED for an unusable host key, certificate or list of names; ERR_MEMORY; ERR_LIBRARY. */
 MUST_CHECK enum err engine_new(const struct engine_config *config, const struct engine_events *events,
                                void *owner, struct engine **ret_engine);
 /** Accepts NULL. */

@@ -12,6 +12,7 @@ enum {
     KEYS_CERTIFICATE_BYTES = 4096, /* most bytes of one certificate */
     KEYS_CERTIFICATE_TEXT_BYTES = 1024,
     KEYS_EXTENSIONS_MAX = 8,
+    KEYS_NAMES_MAX = 8, /* principals of a certificate that we write */
 };
 
 /** What a certificate says. All texts are borrowed. */
@@ -19,8 +20,9 @@ struct keys_certificate {
     uint32_t kind;            /* KEYS_CERTIFICATE_USER or _HOST */
     struct cursor public_key; /* subject: 32 bytes of Ed25519 */
     uint64_t serial;
-    struct cursor key_id;    /* sshd(8) logs it with each login */
-    struct cursor principal; /* exactly one */
+    struct cursor key_id;     /* sshd(8) logs it with each login */
+    unsigned principal_count; /* at least one */
+    struct cursor principals[KEYS_NAMES_MAX];
     uint64_t valid_after_s,
         valid_before_s; /* seconds since 1970; valid from the first until before the second */
     struct cursor force_command, source_address; /* empty: none */
@@ -49,8 +51,8 @@ struct keys_certificate_view {
 };
 /** Read a certificate that keys_certificate_write() could have written. The signature is not checked: see
  *  keys_certificate_verify().
- *  @return ERR_TRUNCATED; ERR_TOO_LARGE; ERR_MALFORMED, also for an unknown critical option, more than one
- * principal, options out of order, or trailing bytes. */
+ *  @return ERR_TRUNCATED; ERR_TOO_LARGE; ERR_MALFORMED, also for an unknown critical option, more principals
+ * than fit, options out of order, or trailing bytes. */
 MUST_CHECK enum err keys_certificate_read(struct cursor blob, struct keys_certificate_view *ret_view);
 /** Is it signed by `ca_blob`? Validity, principal and options are the caller's.
  *  @return ERR_MISMATCH for another CA or a wrong signature. */

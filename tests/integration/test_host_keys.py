@@ -1,6 +1,8 @@
-"""What vouches for hosts: certificates that targets show."""
+"""What vouches for hosts: certificates that targets show, and those that the bastion shows."""
 
+import datetime
 import os
+import re
 import subprocess
 
 from support import LabCase, read, write
@@ -15,6 +17,14 @@ TARGETS = """\
 """
 RULES = """\
   - { id: ci-sealed, who: [ci], to: [sealed], as: [ec2-user], can: { exec: true }, when: { from: [engineers] } }
+"""
+# node1's sshd listens on a second port as well.
+MORE_TARGETS = """\
+  big: { kind: ssh, hosts: [big.name], addresses: [private], login_as: [ec2-user], host_keys: { known_hosts: targets.known_hosts } }
+  port: { kind: ssh, hosts: [node1], port: 2222, addresses: [private], login_as: [ec2-user], host_keys: { known_hosts: targets.known_hosts } }
+"""
+MORE_RULES = """\
+  - { id: ci-more, who: [ci], to: [big, port], as: [ec2-user], can: { exec: true }, when: { from: [engineers] } }
 """
 
 
@@ -140,3 +150,103 @@ class TargetCertificatesTest(LabCase):
         self.certify("-h", "-n", "node1", ca="ca-strange")
         done = self.ssh("-l", "ec2-user", "node1", "id -un")
         self.assertEqual((done.returncode, done.stdout), (0, b"ec2-user\n"), done.stderr)
+
+
+class BastionCertificatesTest(LabCase):
+    """What an engineer's client sees: certificates for the names that were typed, or the plain keys."""
+
+    settings = {"names": ("Big.Name",), "hosts": {"node2": "{node_ip}"}, "known_hosts": "", "more_targets": MORE_TARGETS,
+                "more_rules": MORE_RULES, "sshd_lines": "ListenAddress {node_ip}:2222\n"}
+
+    @classmethod
+    def new_lab(cls):
+        lab = super().new_lab()
+        key = read(lab.path("node1", "ssh_host_ed25519_key.pub"))
+        write(lab.path("config", "targets.known_hosts"), f"node1,node2,big.name {key}[node1]:2222 {key}")
+        return lab
+
+    def known(self, text):
+        path = os.path.join(self.base, "known_hosts")
+        write(path, text)
+        return path
+
+    def ca_line(self, pattern="*", name="host_ca"):
+        return f"@cert-authority {pattern} {read(self.lab.path('keys', name + '.pub'))}"
+
+    def log_in_with(self, known, *words, host="node1", **given):
+        """Both connections look into this file only."""
+        config = os.path.join(self.base, "ssh_config")
+        write(config, read(self.lab.path("ssh_config.machine")).replace(self.lab.path("known_hosts"), self.known(known)))
+        return subprocess.run(["ssh", "-F", config, "-o", "StrictHostKeyChecking=yes", "-o", f"HostName={host}", *words, "-l", "ec2-user",
+                               "node1", "id -un"], capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL, **given)
+
+    def assert_in(self, done):
+        self.assertEqual((done.returncode, done.stdout), (0, b"ec2-user\n"), done.stderr)
+
+    def test_one_line_is_enough_for_the_bastion_and_all_behind_it(self):
+        for host in ("node1", "node2", "node1"):
+            with self.subTest(host=host):
+                self.assert_in(self.log_in_with(self.ca_line(), host=host))
+
+    def test_certificate_is_for_the_name_in_lower_case_and_without_a_port(self):
+        self.assert_in(self.log_in_with(self.ca_line(), host="BIG.name"))
+        self.assert_in(self.log_in_with(self.ca_line(), "-p", "2222"))
+
+    def test_another_ca_is_no_help(self):
+        done = self.log_in_with(self.ca_line(name="user_ca"))
+        self.assertEqual(done.returncode, 255)
+        self.assertIn(b"Host key verification failed", done.stderr)
+
+    def test_ca_for_other_names_is_no_help(self):
+        host = self.lab.network.bastion_ip
+        self.assertEqual(self.log_in_with(self.ca_line(pattern="node1")).returncode, 255, "the bastion itself")
+        self.assertEqual(self.log_in_with(self.ca_line(pattern=f"{host},node2")).returncode, 255, "the host behind it")
+        self.assert_in(self.log_in_with(self.ca_line(pattern=f"{host},node1")))
+
+    def test_plain_keys_are_enough_as_ever(self):
+        for algorithms in ("", "HostKeyAlgorithms=ssh-ed25519"):
+            with self.subTest(algorithms=algorithms):
+                known = read(self.lab.path("known_hosts"))
+                self.assert_in(self.log_in_with(known, *(("-o", algorithms) if algorithms else ())))
+
+    def test_shown_certificate_has_one_name_and_ends_soon(self):
+        done = self.log_in_with(self.ca_line(), "-vvv")
+        said = done.stderr.decode()
+        shown = re.findall(r"Server host certificate: ssh-ed25519-cert-v01@openssh.com SHA256:\S+, serial (\d+) ID \"([^\"]*)\" CA ssh-ed25519 "
+                           r"(SHA256:\S+) valid from (\S+) to (\S+)", said)
+        self.assertEqual(len(shown), 2, said)
+        for _serial, identity, _ca, begin, end in shown:
+            self.assertEqual(identity, "bastion")
+            validity = datetime.datetime.fromisoformat(end) - datetime.datetime.fromisoformat(begin)
+            self.assertLessEqual(validity.total_seconds(), 7200)
+        self.assertEqual(re.findall(r"Server host certificate hostname: (\S+)", said), [self.lab.network.bastion_ip, "node1"])
+
+    def test_certificate_of_a_host_is_made_once(self):
+        serials = []
+        for _ in range(2):
+            said = self.log_in_with(self.ca_line(), "-vvv", host="node2").stderr.decode()
+            serials.append(re.findall(r"Server host certificate: .* serial (\d+) ", said))
+        self.assertEqual(serials[0], serials[1])
+
+    def test_keys_change_in_a_connection_with_a_certificate(self):
+        for limit in ("1M", "64K"):
+            done = subprocess.run(["ssh", *self.config_words(), "-o", f"RekeyLimit={limit}", "node1", "head -c 4000000 /dev/zero"],
+                                  capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+            self.assertEqual((done.returncode, len(done.stdout)), (0, 4000000), done.stderr)
+
+    def config_words(self):
+        self.log_in_with(self.ca_line())
+        return ["-F", os.path.join(self.base, "ssh_config"), "-o", "StrictHostKeyChecking=yes"]
+
+    def test_known_hosts_of_the_bastion_have_both(self):
+        done = self.ssh("bastion", "known-hosts")
+        lines = [line for line in done.stdout.decode().splitlines() if not line.startswith("#")]
+        self.assertEqual(len(lines), 3)
+        self.assert_in(self.log_in_with(lines[2] + "\n"))
+        self.assert_in(self.log_in_with("\n".join(lines[:2]) + "\n"))
+        self.assert_in(self.log_in_with("\n".join(lines) + "\n"))
+
+    def test_lines_of_init_are_enough(self):
+        told = self.bastion("init", "--config", self.lab.gateway.config, "--name", self.lab.network.bastion_ip).stdout
+        line = re.search(r"@cert-authority \* ssh-ed25519 \S+", told).group()
+        self.assert_in(self.log_in_with(line + "\n"))

@@ -93,39 +93,52 @@ static enum err read_verify(struct cursor body, struct verify_request *request)
     return cursor_end(&body);
 }
 
-/* The bytes that the person signed, over the session id that was signed here. @return NULL, or why not. */
-static const char *write_request(struct signer *signer, struct signer_session *session,
-                                 struct verify_request *request, uint8_t memory[static REQUEST_BYTES],
-                                 struct cursor *ret_data)
+/* With publickey-hostbound the client signs what it was shown for our host key: the key, or a certificate. */
+static struct cursor shown_host_key(const struct signer *signer, unsigned index)
+{
+    return keys_blob_peek(index == 0 ? &signer->keys[SIGNER_HOST].blob
+                                     : &signer->own_certificates[index - 1]);
+}
+
+/* Is it that key's signature over the session id that was signed here? @return NULL, or why not. */
+static const char *verify_signature(struct signer *signer, const struct signer_session *session,
+                                    const struct verify_request *request, struct cursor key_blob,
+                                    struct cursor algorithm, enum keys_touch touch,
+                                    struct keys_proof *ret_proof)
 {
     if (session == NULL || session->id_len_bytes == 0) {
         return "there is no session id to verify against";
     }
-    request->user.session_id = cursor_of(session->id, session->id_len_bytes);
-    request->user.host_key_blob = keys_blob_peek(&signer->keys[SIGNER_HOST].blob);
-    bool is_written = keys_user_request_write(&request->user, memory, REQUEST_BYTES, ret_data) == ERR_NONE;
-    return is_written ? NULL : "the request has an unknown method or is too large";
+    struct keys_user_request user = request->user;
+    user.session_id = cursor_of(session->id, session->id_len_bytes);
+    unsigned count = cursor_equal_text(user.method, KEYS_METHOD_HOSTBOUND) ? 1 + SIGNER_OWN_CERTIFICATES : 1;
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t memory[REQUEST_BYTES];
+        struct cursor data;
+        user.host_key_blob = shown_host_key(signer, i);
+        if (keys_user_request_write(&user, memory, sizeof memory, &data) != ERR_NONE) {
+            return "the request has an unknown method or is too large";
+        }
+        if (keys_signature_verify(key_blob, algorithm, request->signature, data, touch, ret_proof) ==
+            ERR_NONE) {
+            return NULL;
+        }
+    }
+    return "the signature is not that key's over this session";
 }
 
 static const char *verify(struct signer *signer, uint32_t ref, struct verify_request *request,
                           struct keys_proof *ret_proof)
 {
     struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
-    uint8_t memory[REQUEST_BYTES];
-    struct cursor data;
-    const char *refusal = write_request(signer, session, request, memory, &data);
-    if (refusal != NULL) {
-        return refusal;
-    }
     /* Whether a touch is needed stands in the person's authorized_keys file, which the monitor reads; it gets
      * the token's flags with the answer. */
-    enum err err = keys_signature_verify(request->user.key_blob, request->user.algorithm, request->signature,
-                                         data, KEYS_TOUCH_JUDGED_BY_CALLER, ret_proof);
-    if (err != ERR_NONE) {
-        return "the signature is not that key's over this session";
+    const char *refusal = verify_signature(signer, session, request, request->user.key_blob,
+                                           request->user.algorithm, KEYS_TOUCH_JUDGED_BY_CALLER, ret_proof);
+    if (refusal == NULL) {
+        session->has_user = true;
     }
-    session->has_user = true;
-    return NULL;
+    return refusal;
 }
 
 static enum err answer_verify(struct signer *signer, uint32_t ref, struct cursor body, struct writer *reply)
@@ -164,16 +177,11 @@ static const char *verify_certified(struct signer *signer, uint32_t ref, struct 
         return refusal;
     }
     struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
-    uint8_t memory[REQUEST_BYTES];
-    struct cursor data;
-    refusal = write_request(signer, session, &certified->request, memory, &data);
+    struct keys_proof proof;
+    refusal = verify_signature(signer, session, &certified->request, keys_blob_peek(&certificate->claims.key),
+                               cursor_of_text(algorithm), KEYS_TOUCH_REQUIRED, &proof);
     if (refusal != NULL) {
         return refusal;
-    }
-    struct keys_proof proof;
-    if (keys_signature_verify(keys_blob_peek(&certificate->claims.key), cursor_of_text(algorithm),
-                              certified->request.signature, data, KEYS_TOUCH_REQUIRED, &proof) != ERR_NONE) {
-        return "the signature is not the certified key's over this session";
     }
     if (certificate->is_verify_required && (proof.sk_flags & KEYS_SK_USER_VERIFIED) == 0) {
         return "the certificate asks for a token with PIN or fingerprint";
@@ -224,6 +232,10 @@ enum err signer_answer(struct signer *signer, const struct ipc_message *message,
     if (message->type == IPC_MINT_USER) {
         *ret_reply_type = IPC_MINT_USER_DONE;
         return signer_answer_mint(signer, message->ref, message->body, now_s, reply);
+    }
+    if (message->type == IPC_MINT_HOST) {
+        *ret_reply_type = IPC_MINT_HOST_DONE;
+        return signer_answer_mint_host(signer, message->ref, message->body, now_s, reply);
     }
     assert(message->type == IPC_SIGNER_FORGET); /* ipc_check() lets nothing else through to the signer */
     *ret_reply_type = IPC_NONE;

@@ -21,7 +21,7 @@
 enum { EXIT_USAGE = 2, EXIT_KEYS = 3, EXIT_SANDBOX = 4, EXIT_PROTOCOL = 5, SEND_TIMEOUT_MS = 10000 };
 
 static const char USAGE[] =
-    "usage: bastion-signer --host-key FILE --inner-key FILE --user-ca FILE --uid N --gid N\n"
+    "usage: bastion-signer --host-key FILE --inner-key FILE --user-ca FILE --host-ca FILE --uid N --gid N\n"
     "\n"
     "Holds the private keys of the bastion. bastiond starts it; it talks to bastiond on descriptor 3 and to "
     "nobody\n"
@@ -30,6 +30,7 @@ static const char USAGE[] =
     "  --host-key FILE   key of the outer handshake\n"
     "  --inner-key FILE  key by which the bastion answers for targets\n"
     "  --user-ca FILE    certificate authority that targets trust for logins\n"
+    "  --host-ca FILE    certificate authority that engineers may trust for the first two keys\n"
     "                    (each: Ed25519, OpenSSH format, no passphrase, mode 0600)\n"
     "  --uid N --gid N   run as this user and group, once the keys are read\n"
     "  --empty-room      descriptors 4 to 7 are the namespaces of an empty room; else it makes its own\n"
@@ -64,6 +65,7 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
         {"host-key", required_argument, NULL, SIGNER_HOST},
         {"inner-key", required_argument, NULL, SIGNER_INNER},
         {"user-ca", required_argument, NULL, SIGNER_USER_CA},
+        {"host-ca", required_argument, NULL, SIGNER_HOST_CA},
         {"uid", required_argument, NULL, OPTION_UID},
         {"gid", required_argument, NULL, OPTION_GID},
         {"empty-room", no_argument, NULL, OPTION_ROOM},
@@ -91,8 +93,10 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
             return EXIT_USAGE;
         }
     }
-    bool has_keys = ret->paths[SIGNER_HOST] != NULL && ret->paths[SIGNER_INNER] != NULL &&
-                    ret->paths[SIGNER_USER_CA] != NULL;
+    bool has_keys = true;
+    for (unsigned i = 0; i < SIGNER_KEY_COUNT; i++) {
+        has_keys = has_keys && ret->paths[i] != NULL;
+    }
     if (!has_keys || optind != argc || ret->uid == 0 || ret->gid == 0) {
         (void)fputs(USAGE, stderr);
         return EXIT_USAGE;
@@ -130,6 +134,22 @@ static bool load_key(const char *path, struct signer_key *key)
     return err == ERR_NONE;
 }
 
+/* One key for two purposes is how a signature made for the one is used for the other. */
+static bool is_each_ca_alone(const struct arguments *arguments, const struct signer *signer)
+{
+    for (unsigned ca = SIGNER_USER_CA; ca <= SIGNER_HOST_CA; ca++) {
+        for (unsigned i = 0; i < ca; i++) {
+            if (cursor_equal(keys_blob_peek(&signer->keys[i].blob), keys_blob_peek(&signer->keys[ca].blob))) {
+                complain(arguments->paths[i], ca == SIGNER_USER_CA
+                                                  ? "is the same key as the user CA: make another one"
+                                                  : "is the same key as the host CA: make another one");
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool load_keys(const struct arguments *arguments, struct signer *signer)
 {
     if (crypto_secure_memory_start() != ERR_NONE) {
@@ -141,15 +161,7 @@ static bool load_keys(const struct arguments *arguments, struct signer *signer)
             return false;
         }
     }
-    struct cursor ca = keys_blob_peek(&signer->keys[SIGNER_USER_CA].blob);
-    for (unsigned i = 0; i < SIGNER_USER_CA; i++) {
-        /* One key for two purposes is how a signature made for the one is used for the other. */
-        if (cursor_equal(keys_blob_peek(&signer->keys[i].blob), ca)) {
-            complain(arguments->paths[i], "is the same key as the user CA: make another one");
-            return false;
-        }
-    }
-    return true;
+    return is_each_ca_alone(arguments, signer);
 }
 
 /* The keys were read; no message was. From here on there is descriptor 3 and nothing else. */

@@ -19,7 +19,8 @@ static enum err read_mint(struct cursor body, struct cursor *ret_subject,
     TRY(cursor_string(&body, IPC_BODY_MAX, ret_subject));
     TRY(cursor_u64be(&body, &certificate->serial));
     TRY(cursor_string(&body, IPC_BODY_MAX, &certificate->key_id));
-    TRY(cursor_string(&body, IPC_BODY_MAX, &certificate->principal));
+    TRY(cursor_string(&body, IPC_BODY_MAX, &certificate->principals[0]));
+    certificate->principal_count = 1;
     TRY(cursor_u64be(&body, &certificate->valid_after_s));
     TRY(cursor_u64be(&body, &certificate->valid_before_s));
     TRY(cursor_string(&body, IPC_BODY_MAX, &certificate->source_address));
@@ -69,26 +70,29 @@ static const char *refuse_connection(struct signer *signer, uint32_t ref)
     return session != NULL && session->has_user ? NULL : "no user was verified on this connection";
 }
 
-static const char *refuse_validity(const struct keys_certificate *certificate, uint64_t now_s)
+bool signer_is_key_id(struct cursor text)
 {
+    return cursor_len(&text) > 0 && is_printable(text, KEY_ID_MAX_BYTES);
+}
+
+bool signer_is_validity(const struct keys_certificate *certificate, int64_t now_s, uint64_t longest_s,
+                        uint64_t slack_s)
+{
+    uint64_t now = (uint64_t)now_s;
     uint64_t after = certificate->valid_after_s;
     uint64_t before = certificate->valid_before_s;
-    if (before <= after || before - after > VALIDITY_MAX_S) {
-        return "a certificate is valid for at most 10 minutes";
-    }
-    if (after + CLOCK_SLACK_S < now_s || after > now_s + CLOCK_SLACK_S) {
-        return "a certificate starts within two minutes of now";
-    }
-    return NULL;
+    /* Written so that no sum of theirs can wrap. */
+    bool is_short = before > after && before - after <= longest_s;
+    bool is_now = after <= now ? now - after <= slack_s : after - now <= slack_s;
+    return is_short && is_now;
 }
 
 static const char *refuse_texts(const struct keys_certificate *certificate)
 {
-    bool has_key_id = cursor_len(&certificate->key_id) > 0;
-    if (!has_key_id || !is_printable(certificate->key_id, KEY_ID_MAX_BYTES)) {
+    if (!signer_is_key_id(certificate->key_id)) {
         return "the key id is empty, too long or not printable";
     }
-    if (!text_is_account(certificate->principal)) {
+    if (!text_is_account(certificate->principals[0])) {
         return "the principal is no account name";
     }
     if (!is_printable(certificate->force_command, KEYS_CERTIFICATE_TEXT_BYTES)) {
@@ -138,6 +142,22 @@ static enum err mint(const struct signer_key *ca, const struct keys_certificate 
     return keys_certificate_finish(out, blob, ret_certificate);
 }
 
+struct cursor signer_mint(struct signer *signer, enum signer_key_index ca,
+                          const struct keys_certificate *certificate, struct writer *reply)
+{
+    uint8_t memory[KEYS_CERTIFICATE_BYTES];
+    struct writer out =
+        writer_of(memory, sizeof memory - 8); /* the answer's own fields need room in its row */
+    struct cursor blob = {NULL, NULL};
+    if (signer->refusal == NULL && mint(&signer->keys[ca], certificate, &out, &blob) != ERR_NONE) {
+        signer->refusal = "the certificate would be too large, or names an extension twice";
+        blob = cursor_of(NULL, 0);
+    }
+    writer_bool(reply, signer->refusal == NULL);
+    writer_string(reply, blob);
+    return cursor_of(reply->at - cursor_len(&blob), cursor_len(&blob));
+}
+
 enum err signer_answer_mint(struct signer *signer, uint32_t ref, struct cursor body, int64_t now_s,
                             struct writer *reply)
 {
@@ -151,19 +171,10 @@ enum err signer_answer_mint(struct signer *signer, uint32_t ref, struct cursor b
     if (signer->refusal == NULL) {
         signer->refusal = refuse_texts(&certificate);
     }
-    if (signer->refusal == NULL) {
-        signer->refusal = refuse_validity(&certificate, (uint64_t)now_s);
+    if (signer->refusal == NULL && !signer_is_validity(&certificate, now_s, VALIDITY_MAX_S, CLOCK_SLACK_S)) {
+        signer->refusal =
+            "a certificate starts within two minutes of now and is valid for at most 10 minutes";
     }
-    uint8_t memory[KEYS_CERTIFICATE_BYTES];
-    struct writer out =
-        writer_of(memory, sizeof memory - 8); /* the answer's own fields need room in its row */
-    struct cursor blob = {NULL, NULL};
-    if (signer->refusal == NULL &&
-        mint(&signer->keys[SIGNER_USER_CA], &certificate, &out, &blob) != ERR_NONE) {
-        signer->refusal = "the certificate would be too large, or names an extension twice";
-        blob = cursor_of(NULL, 0);
-    }
-    writer_bool(reply, signer->refusal == NULL);
-    writer_string(reply, blob);
+    (void)signer_mint(signer, SIGNER_USER_CA, &certificate, reply);
     return ERR_NONE;
 }

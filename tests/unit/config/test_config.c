@@ -55,6 +55,7 @@ static void config_example_is_the_defaults(void **state)
         {example.keys.host, least.keys.host},
         {example.keys.inner, least.keys.inner},
         {example.keys.user_ca, least.keys.user_ca},
+        {example.keys.host_ca, least.keys.host_ca},
         {example.keys.log, least.keys.log},
         {example.public_name, least.public_name},
         {example.pam.service, least.pam.service},
@@ -77,7 +78,8 @@ static void config_values_are_taken(void **state)
     struct gateway_config config;
     assert_int_equal(
         load("listen: [\"127.0.0.1:2022\", \"[::1]:22\"]\npolicy: /p/x.yaml\nlibexec_dir: /l\n"
-             "pam: { confdir: /c }\nsource_address: 198.51.100.7\nmin_free: 2MiB\n"
+             "other_names: [bastion, 10.0.0.1]\npam: { confdir: /c }\nsource_address: "
+             "198.51.100.7\nmin_free: 2MiB\n"
              "uids: { sessions_first: 70000, sessions_count: 10 }\n"
              "limits: { max_connections: 10, per_source: 5, startups: 4 }\ntimes: { auth: 5m }\n",
              &report, &config),
@@ -89,6 +91,8 @@ static void config_values_are_taken(void **state)
     assert_string_equal(config.known_hosts_dir, "/p");
     assert_string_equal(config.libexec_dir, "/l");
     assert_string_equal(config.pam.confdir, "/c");
+    assert_int_equal(config.other_names_count, 2);
+    assert_string_equal(config.other_names[1], "10.0.0.1");
     assert_int_equal(config.source, CONFIG_SOURCE_FIXED);
     char text[NETWORK_TEXT_BYTES];
     assert_string_equal(network_text(&config.source_address, text), "198.51.100.7");
@@ -109,6 +113,10 @@ static void config_mistakes_are_told_with_their_place(void **state)
         const char *text, *line;
     } ROWS[] = {
         {"", "b.yaml: the file is empty"},
+        {"other_names: bastion\n", "b.yaml:1:14: \"other_names\" must be a list"},
+        {"other_names: [bastion, \"*\"]\n",
+         "b.yaml:1:24: an item of \"other_names\" must be a host name or an address"},
+        {"other_names: [a, b, c, d, e, f, g]\n", "b.yaml:1:14: these are more than 6 names"},
         {"lisen: [x]\n", "b.yaml:1:1: the configuration has no key \"lisen\"; did you mean \"listen\"?"},
         {"listen: []\n", "b.yaml:1:9: \"listen\" must be a list that is not empty"},
         {"listen: \"0.0.0.0:22\"\n", "b.yaml:1:9: \"listen\" must be a list, such as [a, b]"},

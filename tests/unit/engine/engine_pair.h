@@ -69,10 +69,11 @@ static inline void pair_sign(const struct crypto_ed25519 *key, struct cursor mes
     writer_string(ret_blob, cursor_of(signature, sizeof signature));
 }
 
-/* PROTOCOL.certkeys: a user certificate for an ed25519 key, valid for ever. */
-static inline struct cursor pair_certificate(const struct crypto_ed25519 *ca, struct cursor subject_blob,
-                                             const char *principal,
-                                             uint8_t memory[static PAIR_CERTIFICATE_BYTES])
+/* PROTOCOL.certkeys: a certificate for an ed25519 key, valid for ever. @param kind  1: of a user, 2: of a
+ * host */
+static inline struct cursor pair_certify(const struct crypto_ed25519 *ca, uint32_t kind,
+                                         struct cursor subject_blob, const char *principal,
+                                         uint8_t memory[static PAIR_CERTIFICATE_BYTES])
 {
     struct cursor type, subject, bytes;
     uint8_t ca_blob[PAIR_BLOB_BYTES];
@@ -84,7 +85,7 @@ static inline struct cursor pair_certificate(const struct crypto_ed25519 *ca, st
     writer_text(&out, "nonce of no importance in a test");
     writer_string(&out, subject);
     writer_u64be(&out, 1); /* serial */
-    writer_u32be(&out, 1); /* user certificate */
+    writer_u32be(&out, kind);
     writer_text(&out, "test");
     uint8_t *principals = writer_string_begin(&out);
     writer_text(&out, principal);
@@ -104,6 +105,13 @@ static inline struct cursor pair_certificate(const struct crypto_ed25519 *ca, st
     writer_string_end(&out, signature);
     assert_int_equal(writer_done(&out, &bytes), ERR_NONE);
     return bytes;
+}
+
+static inline struct cursor pair_certificate(const struct crypto_ed25519 *ca, struct cursor subject_blob,
+                                             const char *principal,
+                                             uint8_t memory[static PAIR_CERTIFICATE_BYTES])
+{
+    return pair_certify(ca, 1, subject_blob, principal, memory);
 }
 
 static inline enum err pair_on_sign(void *owner, struct cursor hash, struct writer *ret_blob)

@@ -273,9 +273,77 @@ static void ciphers_are_the_configured_ones(void **state)
     }
 }
 
+/* Each client sees what it asks for first, and the exchange goes on as ever. */
+static void server_shows_its_certificate_to_who_asks_for_it(void **state)
+{
+    (void)state;
+    for (unsigned wants = 0; wants < 2; wants++) {
+        struct pair pair;
+        uint8_t memory[PAIR_CERTIFICATE_BYTES];
+        pair_init(&pair);
+        struct cursor certificate =
+            pair_certify(&pair.user_ca, 2, cursor_of(pair.host_blob, pair.host_blob_bytes), "node1", memory);
+        pair.server_config.host_certificate = certificate;
+        pair.client_config.wants_host_certificate = wants == 1;
+        pair.shown = wants == 1 ? certificate : cursor_of(NULL, 0);
+        pair_connect(&pair);
+        assert_int_equal(pair.host_key_count, 1);
+        pair_done(&pair);
+    }
+}
+
+static void client_that_wants_a_certificate_gets_a_plain_key_where_there_is_none(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_init(&pair);
+    pair.client_config.wants_host_certificate = true;
+    pair_connect(&pair);
+    assert_int_equal(pair.host_key_count, 1);
+    pair_done(&pair);
+}
+
+static void certificate_that_the_owner_refuses_ends_the_connection(void **state)
+{
+    (void)state;
+    struct pair pair;
+    uint8_t memory[PAIR_CERTIFICATE_BYTES];
+    pair_init(&pair);
+    pair.shown = pair.server_config.host_certificate =
+        pair_certify(&pair.user_ca, 2, cursor_of(pair.host_blob, pair.host_blob_bytes), "node1", memory);
+    pair.client_config.wants_host_certificate = true;
+    pair.host_key_answer = ERR_DENIED;
+    pair_open(&pair);
+    assert_int_equal(pair_exchange(&pair), ERR_DENIED);
+    assert_int_equal(pair.client_ready_count, 0);
+    pair_done(&pair);
+}
+
+static void certificate_for_another_key_or_kind_of_key_is_malformed(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct engine *engine = NULL;
+    uint8_t memory[PAIR_CERTIFICATE_BYTES];
+    uint8_t other[PAIR_BLOB_BYTES];
+    pair_init(&pair);
+    struct cursor other_blob = cursor_of(other, pair_key_blob(&pair.user_ca, other));
+    pair.server_config.host_certificate = pair_certify(&pair.user_ca, 2, other_blob, "node1", memory);
+    assert_int_equal(engine_new(&pair.server_config, &PAIR_SERVER_EVENTS, &pair, &engine), ERR_MALFORMED);
+    pair.server_config.host_certificate = cursor_of(pair.host_blob, pair.host_blob_bytes);
+    assert_int_equal(engine_new(&pair.server_config, &PAIR_SERVER_EVENTS, &pair, &engine), ERR_MALFORMED);
+    pair.client_config.host_keys = "ssh-dss,nonsense";
+    assert_int_equal(engine_new(&pair.client_config, &PAIR_CLIENT_EVENTS, &pair, &engine), ERR_MALFORMED);
+    pair_done(&pair);
+}
+
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
+        cmocka_unit_test(server_shows_its_certificate_to_who_asks_for_it),
+        cmocka_unit_test(client_that_wants_a_certificate_gets_a_plain_key_where_there_is_none),
+        cmocka_unit_test(certificate_that_the_owner_refuses_ends_the_connection),
+        cmocka_unit_test(certificate_for_another_key_or_kind_of_key_is_malformed),
         cmocka_unit_test(handshake_of_two_engines_reaches_login),
         cmocka_unit_test(login_request_is_signed_over_the_session_id),
         cmocka_unit_test(handshake_with_refused_host_key_ends),

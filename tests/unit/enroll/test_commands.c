@@ -314,13 +314,14 @@ static void init_makes_keys_that_openssh_reads_and_keeps_them(void **state)
     expect_output("host key   made  SHA256:");
     expect_output("\n  [bastion.example.com]:2222 ssh-ed25519 AAAA");
     expect_output("\n  *.internal ssh-ed25519 AAAA");
+    expect_output("\n  @cert-authority [bastion.example.com]:2222,*.internal ssh-ed25519 AAAA");
     expect_output("TrustedUserCAKeys");
     expect_output("log key    made  bastion.example.com+");
     assert_int_equal(run_shell("cd %s && stat -c '%%a %%n' . *", dir), 0);
-    assert_string_equal(
-        output, "700 .\n600 host_key\n644 host_key.pub\n600 inner_key\n644 inner_key.pub\n600 log_key\n"
-                "644 log_key.pub\n600 user_ca\n644 user_ca.pub\n");
-    static const char *const NAMES[] = {"host_key", "inner_key", "user_ca"};
+    assert_string_equal(output, "700 .\n600 host_ca\n644 host_ca.pub\n600 host_key\n644 host_key.pub\n600 "
+                                "inner_key\n644 inner_key.pub\n600 log_key\n"
+                                "644 log_key.pub\n600 user_ca\n644 user_ca.pub\n");
+    static const char *const NAMES[] = {"host_key", "inner_key", "user_ca", "host_ca"};
     for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
         char fingerprint[512];
         assert_int_equal(run_shell("ssh-keygen -y -f %s/%s >%s/derived && ssh-keygen -l -f %s/derived && "
@@ -335,6 +336,7 @@ static void init_makes_keys_that_openssh_reads_and_keeps_them(void **state)
     assert_null(strstr(output, "made"));
     expect_output("\n  bastion.example.com ssh-ed25519 AAAA");
     expect_output("\n  * ssh-ed25519 AAAA");
+    expect_output("\n  @cert-authority * ssh-ed25519 AAAA");
     char fingerprint[512];
     assert_non_null(strstr(first, word_after("kept  ", fingerprint)));
 }

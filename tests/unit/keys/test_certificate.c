@@ -43,7 +43,8 @@ static struct keys_certificate example(void)
         .public_key = key.point,
         .serial = 0x0102030405060708,
         .key_id = cursor_of_text("sid=0123;user=alice;src=10.1.2.3"),
-        .principal = cursor_of_text("ec2-user"),
+        .principal_count = 1,
+        .principals = {cursor_of_text("ec2-user")},
         .valid_after_s = (uint64_t)time(NULL) - 30,
         .valid_before_s = (uint64_t)time(NULL) + 120,
         .force_command = cursor_of_text("/bin/true"),
@@ -96,7 +97,7 @@ static void certificate_is_read_back(void **state)
     assert_true(out->valid_after_s == in.valid_after_s && out->valid_before_s == in.valid_before_s);
     assert_true(cursor_equal(out->public_key, in.public_key));
     assert_true(cursor_equal(out->key_id, in.key_id));
-    assert_true(cursor_equal(out->principal, in.principal));
+    assert_true(cursor_equal(out->principals[0], in.principals[0]));
     assert_true(cursor_equal(out->force_command, in.force_command));
     assert_true(cursor_equal(out->source_address, in.source_address));
     assert_int_equal(out->extension_count, 2);
@@ -144,7 +145,7 @@ static void certificate_for_everybody_or_with_repeated_extension_is_not_written(
     static uint8_t memory[KEYS_CERTIFICATE_BYTES];
     struct cursor ca_bytes = keys_blob_peek(&ca_blob);
     struct keys_certificate in = example();
-    in.principal = cursor_of_text("");
+    in.principals[0] = cursor_of_text("");
     struct writer out = writer_of(memory, sizeof memory);
     assert_int_equal(keys_certificate_write(&in, NONCE, ca_bytes, &out), ERR_MALFORMED);
     in = example();
@@ -267,7 +268,7 @@ static void certificate_logs_in_at_sshd_and_only_as_its_principal(void **state)
     pid_t sshd = sshd_start(port);
     struct keys_certificate in = example();
     in.force_command = cursor_of_text("echo from-certificate");
-    in.principal = cursor_of_text(user);
+    in.principals[0] = cursor_of_text(user);
     write_certificate_file("subject-cert.pub", make(&in, memory));
     int status = login(port, user, output);
     bool is_forced = strstr(output, "from-certificate") != NULL && strstr(output, "from-client") == NULL;
@@ -277,16 +278,16 @@ static void certificate_logs_in_at_sshd_and_only_as_its_principal(void **state)
     write_certificate_file("subject-cert.pub", make(&in, memory));
     int plain_status = login(port, user, output);
     bool is_plain = strstr(output, "from-client") != NULL;
-    in.principal = cursor_of_text("somebody-else");
+    in.principals[0] = cursor_of_text("somebody-else");
     write_certificate_file("subject-cert.pub", make(&in, memory));
     int other_status = login(port, user, output);
     in = example();
-    in.principal = cursor_of_text(user);
+    in.principals[0] = cursor_of_text(user);
     in.source_address = cursor_of_text("10.9.9.9/32");
     write_certificate_file("subject-cert.pub", make(&in, memory));
     int source_status = login(port, user, output);
     in = example();
-    in.principal = cursor_of_text(user);
+    in.principals[0] = cursor_of_text(user);
     in.valid_before_s = in.valid_after_s + 1;
     write_certificate_file("subject-cert.pub", make(&in, memory));
     int expired_status = login(port, user, output);

@@ -10,9 +10,9 @@
 #include "keys/signature.h"
 
 static char folder[] = "/tmp/signer-test-XXXXXX";
-static char paths[3][64];
-static const char *const NAMES[] = {"host", "inner", "ca"};
-static struct keys_blob public_blobs[3];
+static char paths[4][64];
+static const char *const NAMES[] = {"host", "inner", "ca", "host-ca"};
+static struct keys_blob public_blobs[4];
 static struct crypto_ed25519 person;
 static struct keys_blob person_blob;
 
@@ -56,12 +56,18 @@ static int remove_keys(void **state)
     return 0;
 }
 
+static void start_with_cas(struct child *child, const char *host, const char *inner, const char *user_ca,
+                           const char *host_ca)
+{
+    const char *const arguments[] = {BASTION_SIGNER, "--host-key", host,        "--inner-key", inner,
+                                     "--user-ca",    user_ca,      "--host-ca", host_ca,       "--uid",
+                                     "64001",        "--gid",      "64001",     NULL};
+    child_start(child, arguments);
+}
+
 static void start_with(struct child *child, const char *host, const char *inner, const char *ca)
 {
-    const char *const arguments[] = {BASTION_SIGNER, "--host-key", host,    "--inner-key",
-                                     inner,          "--user-ca",  ca,      "--uid",
-                                     "64001",        "--gid",      "64001", NULL};
-    child_start(child, arguments);
+    start_with_cas(child, host, inner, ca, paths[3]);
 }
 
 static void start(struct child *child)
@@ -294,7 +300,8 @@ static struct cursor certify(const struct crypto_ed25519 *ca, struct cursor ca_b
                                               cursor_of(person.public_key, sizeof person.public_key),
                                           .serial = 77,
                                           .key_id = cursor_of_text("some\x1b id"),
-                                          .principal = cursor_of_text("alice"),
+                                          .principal_count = 1,
+                                          .principals = {cursor_of_text("alice")},
                                           .valid_after_s = (uint64_t)time(NULL) - 60,
                                           .valid_before_s = (uint64_t)time(NULL) + 60,
                                           .source_address = cursor_of_text("10.0.0.0/24")};
@@ -584,7 +591,7 @@ static void certificate_is_minted_as_asked(void **state)
     assert_int_equal(view.certificate.kind, KEYS_CERTIFICATE_USER);
     assert_true(view.certificate.serial == 42);
     assert_true(cursor_equal(view.certificate.public_key, cursor_of(person.public_key, 32)));
-    assert_true(cursor_equal_text(view.certificate.principal, "ec2-user"));
+    assert_true(cursor_equal_text(view.certificate.principals[0], "ec2-user"));
     assert_true(cursor_equal_text(view.certificate.source_address, "10.1.2.3/32"));
     assert_int_equal(cursor_len(&view.certificate.force_command), 0);
     uint8_t nonce[32];
@@ -664,6 +671,147 @@ static void mint_outside_the_rules_is_refused(void **state)
     assert_int_equal(child_leave(&child), 0);
 }
 
+struct mint_host {
+    uint32_t ref;
+    uint8_t which;
+    const char *key_id;
+    int64_t after_s, before_s;
+    uint8_t name_count;
+    const char *names[KEYS_NAMES_MAX + 1];
+};
+
+static struct mint_host good_mint_host(void)
+{
+    return (struct mint_host){1, 1, "bastion", -300, 3600, 1, {"node1.internal"}};
+}
+
+static bool mint_host(const struct mint_host *wish, struct cursor *ret_certificate)
+{
+    uint64_t now = (uint64_t)clock_wall_s();
+    struct writer body = writer_of(memory, sizeof memory);
+    writer_u8(&body, wish->which);
+    writer_u64be(&body, 43);
+    writer_text(&body, wish->key_id);
+    writer_u8(&body, wish->name_count);
+    for (uint8_t i = 0; i < wish->name_count; i++) {
+        writer_text(&body, wish->names[i]);
+    }
+    writer_u64be(&body, now + (uint64_t)wish->after_s);
+    writer_u64be(&body, now + (uint64_t)wish->before_s);
+    child_send(&child, IPC_MINT_HOST, wish->ref, &body);
+    child_expect(&child, IPC_MINT_HOST_DONE, wish->ref);
+    struct cursor answer = child.message.body;
+    bool is_ok = false;
+    assert_int_equal(cursor_bool(&answer, &is_ok), ERR_NONE);
+    assert_int_equal(cursor_string(&answer, KEYS_CERTIFICATE_BYTES, ret_certificate), ERR_NONE);
+    assert_int_equal(cursor_end(&answer), ERR_NONE);
+    assert_int_equal(cursor_len(ret_certificate) > 0, is_ok);
+    return is_ok;
+}
+
+static void host_certificate_is_minted_for_a_key_of_the_bastion_only(void **state)
+{
+    (void)state;
+    start(&child);
+    log_in(1);
+    for (uint8_t which = 0; which < 2; which++) {
+        struct mint_host wish = good_mint_host();
+        wish.which = which;
+        wish.ref = which; /* the host key's certificate belongs to no connection */
+        wish.name_count = 2;
+        wish.names[1] = "10.0.0.1";
+        struct cursor blob;
+        assert_true(mint_host(&wish, &blob));
+        struct keys_certificate_view view;
+        struct keys_public key;
+        assert_int_equal(keys_certificate_read(blob, &view), ERR_NONE);
+        assert_int_equal(keys_certificate_verify(&view, keys_blob_peek(&public_blobs[3])), ERR_NONE);
+        assert_int_equal(keys_blob_parse(keys_blob_peek(&public_blobs[which]), &key), ERR_NONE);
+        assert_int_equal(view.certificate.kind, KEYS_CERTIFICATE_HOST);
+        assert_true(cursor_equal(view.certificate.public_key, key.point));
+        assert_int_equal(view.certificate.principal_count, 2);
+        assert_true(cursor_equal_text(view.certificate.principals[0], "node1.internal"));
+        assert_true(cursor_equal_text(view.certificate.principals[1], "10.0.0.1"));
+        assert_int_equal(view.certificate.extension_count, 0);
+    }
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void host_certificate_outside_the_rules_is_refused(void **state)
+{
+    (void)state;
+    struct mint_host rows[32];
+    size_t count = 0;
+#define ROW(change)                                                                                          \
+    do {                                                                                                     \
+        struct mint_host row = good_mint_host();                                                             \
+        row.change;                                                                                          \
+        rows[count++] = row;                                                                                 \
+    } while (0)
+    ROW(ref = 0); /* the inner key, of no connection */
+    ROW(ref = 2); /* of one on which nobody has proven a key */
+    ROW(which = 0);
+    ROW(key_id = "");
+    ROW(key_id = "a\nb");
+    ROW(name_count = 0);
+    ROW(names[0] = "");
+    ROW(names[0] = "*");
+    ROW(names[0] = "*.internal");
+    ROW(names[0] = "-oProxyCommand");
+    ROW(names[0] = "a,b");
+    ROW(names[0] = "[node1]:2222");
+    ROW(before_s = 6901); /* two hours and a second */
+    ROW(before_s = 86400);
+    ROW(before_s = -300);
+    ROW(before_s = -301);
+    ROW(after_s = -605);
+    ROW(after_s = 605);
+#undef ROW
+    start(&child);
+    log_in(1);
+    struct cursor blob;
+    assert_true(sign_kex(2, 0, HASH, 32, &blob));
+    for (size_t i = 0; i < count; i++) {
+        if (mint_host(&rows[i], &blob)) {
+            fail_msg("row %zu was minted", i);
+        }
+    }
+    struct mint_host row = good_mint_host();
+    row.before_s = 6900;
+    assert_true(mint_host(&row, &blob));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+/* A client that was shown a certificate signs that with its login; what others were shown is no help. */
+static void login_bound_to_a_certificate_is_verified(void **state)
+{
+    (void)state;
+    start(&child);
+    log_in(1);
+    struct mint_host wish = good_mint_host();
+    struct keys_blob shown[4];
+    wish.which = 0;
+    wish.ref = 0;
+    for (size_t i = 0; i < 3; i++) {
+        struct cursor blob;
+        assert_true(mint_host(&wish, &blob));
+        assert_int_equal(keys_blob_copy(blob, &shown[i]), ERR_NONE);
+    }
+    struct cursor inner;
+    wish = good_mint_host();
+    assert_true(mint_host(&wish, &inner));
+    assert_int_equal(keys_blob_copy(inner, &shown[3]), ERR_NONE);
+    static const bool IS_GOOD[] = {false, true, true,
+                                   false}; /* too old, the one before, the last, another key's */
+    for (size_t i = 0; i < COUNT_OF(IS_GOOD); i++) {
+        struct login login = login_of(KEYS_METHOD_HOSTBOUND);
+        uint8_t signature_memory[256];
+        login.host_key = keys_blob_peek(&shown[i]);
+        assert_int_equal(verify(1, &login, sign_login(&login, signature_memory)), IS_GOOD[i]);
+    }
+    assert_int_equal(child_leave(&child), 0);
+}
+
 static void message_that_breaks_its_row_ends_the_signer(void **state)
 {
     (void)state;
@@ -700,6 +848,7 @@ static void body_cut_anywhere_ends_the_signer(void **state)
         {IPC_VERIFY_USER, {0, 0, 0, 1}, 4},
         {IPC_VERIFY_CERTIFIED, {0, 0, 0, 0, 0}, 5},
         {IPC_MINT_USER, {0, 0, 0, 0, 0}, 5},
+        {IPC_MINT_HOST, {1, 0, 0, 0, 0}, 5},
         {IPC_SIGNER_FORGET, {1}, 1},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
@@ -739,6 +888,10 @@ static void key_file_missing_linked_or_used_twice_is_refused(void **state)
     assert_int_equal(unlink(link_path), 0);
     start_with(&child, paths[0], paths[2], paths[2]); /* a CA that also signs handshakes */
     assert_int_equal(child_wait(&child), 3);
+    for (size_t i = 0; i < 3; i++) { /* a CA for hosts that does something else as well */
+        start_with_cas(&child, paths[0], paths[1], paths[2], paths[i]);
+        assert_int_equal(child_wait(&child), 3);
+    }
     start_with(&child, "/dev/null", paths[1], paths[2]);
     assert_int_equal(child_wait(&child), 3);
 }
@@ -776,6 +929,9 @@ int main(void)
         cmocka_unit_test(certificate_without_a_verified_user_is_refused),
         cmocka_unit_test(certificate_is_minted_as_asked),
         cmocka_unit_test(mint_outside_the_rules_is_refused),
+        cmocka_unit_test(host_certificate_is_minted_for_a_key_of_the_bastion_only),
+        cmocka_unit_test(host_certificate_outside_the_rules_is_refused),
+        cmocka_unit_test(login_bound_to_a_certificate_is_verified),
         cmocka_unit_test(message_that_breaks_its_row_ends_the_signer),
         cmocka_unit_test(body_cut_anywhere_ends_the_signer),
         cmocka_unit_test(key_file_that_others_may_read_is_refused),
