@@ -7,7 +7,7 @@
 #include "relay_state.h"
 
 static const struct db_ops *const OPS[] = {
-    [DB_POSTGRES] = NULL,
+    [DB_POSTGRES] = &PG_OPS,
     [DB_MYSQL] = &MY_OPS,
 };
 
@@ -48,7 +48,15 @@ void db_relay_free(struct db_relay *relay)
 enum err db_relay_feed(struct db_relay *relay, enum db_side side, struct cursor *bytes, uint64_t now_us)
 {
     relay->now_us = now_us;
-    return relay->end == DB_END_NONE ? relay->ops->feed(relay, side, bytes) : ERR_NONE;
+    if (relay->end != DB_END_NONE) {
+        return ERR_NONE;
+    }
+    /* So much more than DB_OUT_HIGH_BYTES fits the other side's queue, whatever the owner feeds at once. */
+    size_t len = cursor_len(bytes) < DB_FEED_BYTES ? cursor_len(bytes) : DB_FEED_BYTES;
+    struct cursor part = cursor_of(bytes->at, len);
+    enum err err = relay->ops->feed(relay, side, &part);
+    bytes->at = part.at;
+    return err;
 }
 
 enum err db_relay_eof(struct db_relay *relay, enum db_side side, uint64_t now_us)

@@ -30,9 +30,9 @@ enum db_params { DB_PARAMS_FULL, DB_PARAMS_HASH, DB_PARAMS_NONE };
 enum {
     DB_CANCEL_KEY_BYTES = 260,        /* PostgreSQL protocol 3.2: process id and a key of at most 256 bytes */
     DB_PASSWORD_BYTES = 4096,         /* with a NUL; an RDS token with a session token is below 3 KiB */
-    DB_FEED_BYTES = 256 * 1024,       /* most bytes to feed at once */
+    DB_FEED_BYTES = 256 * 1024,       /* most that one feeding takes */
     DB_OUT_HIGH_BYTES = 512 * 1024,   /* enough to keep a socket busy */
-    DB_OUT_LIMIT_BYTES = 1024 * 1024, /* that, one feeding and what was held back */
+    DB_OUT_LIMIT_BYTES = 1536 * 1024, /* that, one feeding and what was held back */
 };
 
 struct db_config {
