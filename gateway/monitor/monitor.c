@@ -413,6 +413,7 @@ void monitor_stop(struct monitor *monitor)
     lockout_done(&monitor->lockouts);
     people_done(&monitor->people);
     history_done(&monitor->history);
+    host_certificate_done(monitor);
     person_ca_done(&monitor->person_cas);
     free(monitor->signer.calls);
     free(monitor->recordings.table);
