@@ -189,8 +189,10 @@ static void add_to_grant(struct policy_grant *grant, const struct question *ques
     }
     grant->db_opaque = grant->db_opaque || (bits & CAN_DB_OPAQUE) != 0;
     const struct record_rules *own = &rule->record;
-    uint64_t cap = own->exec_cap_bytes == UINT64_MAX ? policy->record.exec_cap_bytes : own->exec_cap_bytes;
+    const struct record_rules *exec = own->exec_cap_bytes == UINT64_MAX ? &policy->record : own;
+    uint64_t cap = exec->exec_cap_bytes;
     grant->exec_record_cap_bytes = cap > grant->exec_record_cap_bytes ? cap : grant->exec_record_cap_bytes;
+    grant->exec_hashes = grant->exec_hashes || !exec->exec_is_counted;
     enum record_input input = own->input == RECORD_INPUT_DEFAULT ? policy->record.input : own->input;
     grant->record_input = grant->record_input || input == RECORD_INPUT_ALL;
     enum record_sftp sftp = own->sftp == RECORD_SFTP_DEFAULT ? policy->record.sftp : own->sftp;

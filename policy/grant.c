@@ -34,6 +34,7 @@ void grant_write(struct writer *out, const struct policy_grant *grant)
     writer_bool(out, grant->db_opaque);
     writer_u8(out, (uint8_t)grant->db_params);
     writer_bool(out, grant->record_input);
+    writer_bool(out, grant->exec_hashes);
     writer_u64be(out, grant->exec_record_cap_bytes);
     writer_u32be(out, grant->session_limit_s);
     writer_u32be(out, grant->idle_limit_s);
@@ -214,6 +215,7 @@ static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *g
     grant->remote_forward = (enum grant_forward)remote_forward;
     TRY(read_database_flags(in, grant));
     TRY(read_flag(in, &grant->record_input));
+    TRY(read_flag(in, &grant->exec_hashes));
     TRY(cursor_u64be(in, &grant->exec_record_cap_bytes));
     TRY(cursor_u32be(in, &grant->session_limit_s));
     TRY(cursor_u32be(in, &grant->idle_limit_s));

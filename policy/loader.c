@@ -218,6 +218,22 @@ static void read_input(void *context, const struct yaml_node *value, void *into)
     }
 }
 
+static void read_exec_record(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    struct record_rules *rules = into;
+    uint64_t cap_bytes = 0;
+    bool is_counted = value->kind == YAML_TEXT && cursor_equal_text(value->text, "counts");
+    bool is_size = !is_counted && value->kind == YAML_TEXT &&
+                   text_size_bytes(value->text, &cap_bytes) == ERR_NONE && cap_bytes <= RECORD_CAP_MAX;
+    if (!is_counted && !is_size) {
+        LOADER_ERROR(loader, value, "\"exec\" must be counts, or a size up to 1GiB such as 64KiB or 8MiB");
+        return;
+    }
+    rules->exec_cap_bytes = cap_bytes;
+    rules->exec_is_counted = is_counted;
+}
+
 static void read_sftp_record(void *context, const struct yaml_node *value, void *into)
 {
     struct loader *loader = context;
@@ -267,10 +283,7 @@ static void read_record_db(void *context, const struct yaml_node *value, void *i
 void loader_record(struct loader *loader, const struct yaml_node *node, struct record_rules *ret)
 {
     static const struct yaml_field FIELDS[] = {
-        {.name = "exec",
-         .type = YAML_FIELD_SIZE,
-         .offset = offsetof(struct record_rules, exec_cap_bytes),
-         .max = RECORD_CAP_MAX},
+        {.name = "exec", .read = read_exec_record},
         {.name = "terminal", .read = read_terminal},
         {.name = "input", .offset = offsetof(struct record_rules, input), .read = read_input},
         {.name = "sftp", .offset = offsetof(struct record_rules, sftp), .read = read_sftp_record},

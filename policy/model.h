@@ -118,7 +118,8 @@ enum record_sftp { RECORD_SFTP_DEFAULT = 0, RECORD_SFTP_NAMES, RECORD_SFTP_HASHE
 enum record_params { RECORD_PARAMS_DEFAULT = 0, RECORD_PARAMS_NONE, RECORD_PARAMS_HASH, RECORD_PARAMS_FULL };
 enum { RECORD_CAP_MAX = 1 << 30 };
 struct record_rules {
-    uint64_t exec_cap_bytes; /* UINT64_MAX: the default */
+    uint64_t exec_cap_bytes; /* UINT64_MAX: the default, of exec_is_counted too */
+    bool exec_is_counted;    /* neither kept nor hashed */
     enum record_input input;
     enum record_sftp sftp;
     enum record_params params;

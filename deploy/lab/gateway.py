@@ -57,7 +57,7 @@ rules:
     when: {{ from: [engineers] }}
 {more_rules}
 defaults:
-  record: {{ terminal: output, input: none, exec: 64MiB }}
+  record: {{ terminal: output, input: none, {record} }}
   limits: {{ session: 8h, idle: 30m, connections_per_person: {connections}, channels_per_connection: 16 }}
 
 tests:
@@ -140,7 +140,9 @@ class Gateway:
     """Everything of the bastion in FOLDER: keys, people, policy, config, and the running daemon.
 
     settings: what a test wants different: connections, recordings, min_free, times, hosts (of the target nodes), names (what resolves
-    besides, to node1), known_hosts, sshd_lines; databases, which are started; and lines for the policy, more_targets and more_rules.
+                             record=self.settings.get("record", "exec: 64MiB"),
+                             more_targets=self._database_targets() + self.settings.get("more_targets", ""),
+                             more_rules=self._database_rules() + self.settings.get("more_rules", ""))
     """
 
     def __init__(self, folder, network, bin_dir, settings=None, people=(), machines=()):
@@ -235,6 +237,7 @@ class Gateway:
                              hosts=", ".join(self.hosts), connections=self.settings.get("connections", 400), user_net=self.network.user_net,
                              private_net=self.network.private_net, user_ip=self.network.user_ip,
                              more_targets=self._database_targets() + self.settings.get("more_targets", ""),
+                             record=self.settings.get("record", "exec: 64MiB"),
                              more_rules=self._database_rules() + self.settings.get("more_rules", ""))
 
     def config_text(self):

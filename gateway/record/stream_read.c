@@ -152,8 +152,7 @@ static enum err read_stream_total(struct cursor *in, struct record_body *body)
     body->stream_total.kind = (enum record_kind)kind;
     TRY(cursor_u64be(in, &body->stream_total.seen_bytes));
     TRY(cursor_u64be(in, &body->stream_total.kept_bytes));
-    TRY(cursor_string(in, 32, &body->stream_total.sha256));
-    return cursor_len(&body->stream_total.sha256) == 32 ? ERR_NONE : ERR_MALFORMED;
+    return stream_read_hash(in, &body->stream_total.sha256);
 }
 
 static enum err read_two_texts(struct cursor *in, struct cursor *ret_first, struct cursor *ret_second)

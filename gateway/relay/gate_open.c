@@ -136,6 +136,7 @@ static void gate_channel_begin(struct gate *gate, struct gate_channel *at, enum 
     at->flow[gate_other(opener)] = answerer;
     tap_init(&at->tap, gate->calls->record, gate->owner, opener == GATE_CLIENT ? number : TAP_WHOLE_ACCESS);
     at->tap.cap_bytes = gate->grant->exec_record_cap_bytes;
+    at->tap.hashes_streams = gate->grant->exec_hashes;
     at->tap.records_input = gate->grant->record_input;
 }
 

@@ -55,10 +55,12 @@ static MUST_CHECK enum err tap_give_bytes(struct tap *tap, uint8_t kind, struct 
 static MUST_CHECK enum err tap_stream_data(struct tap *tap, enum tap_stream_kind kind, struct cursor bytes)
 {
     struct tap_stream *stream = &tap->streams[kind];
-    if (stream->seen_bytes == 0) {
-        crypto_sha256_init(&stream->hash);
+    if (tap->hashes_streams) {
+        if (stream->seen_bytes == 0) {
+            crypto_sha256_init(&stream->hash);
+        }
+        crypto_sha256_add(&stream->hash, bytes);
     }
-    crypto_sha256_add(&stream->hash, bytes);
     stream->seen_bytes += cursor_len(&bytes);
     uint64_t left_bytes = tap->cap_bytes - stream->kept_bytes;
     size_t kept_bytes = cursor_len(&bytes) < left_bytes ? cursor_len(&bytes) : (size_t)left_bytes;
@@ -218,13 +220,15 @@ static MUST_CHECK enum err tap_stream_total(struct tap *tap, enum tap_stream_kin
         return ERR_NONE;
     }
     uint8_t digest[CRYPTO_SHA256_BYTES];
-    crypto_sha256_end(&stream->hash, digest);
+    if (tap->hashes_streams) {
+        crypto_sha256_end(&stream->hash, digest);
+    }
     uint8_t memory[TAP_HEAD_BYTES];
     struct writer out = writer_of(memory, sizeof memory);
     writer_u8(&out, TAP_STREAM_RECORDS[kind]);
     writer_u64be(&out, stream->seen_bytes);
     writer_u64be(&out, stream->kept_bytes);
-    writer_string(&out, cursor_of(digest, sizeof digest));
+    writer_string(&out, cursor_of(digest, tap->hashes_streams ? sizeof digest : 0));
     return tap_give_written(tap, RECORD_STREAM_TOTAL, &out);
 }
 

@@ -211,10 +211,12 @@ static enum err note_of_total(const struct record_body *body, struct queue *note
     char seen[REPLAY_TIME_BYTES];
     char hash[65];
     char text[NOTE_BYTES];
-    (void)snprintf(text, sizeof text, "[%s: %s of %s were kept; SHA-256 of all of it %s]",
+    bool has_hash = cursor_len(&body->stream_total.sha256) > 0;
+    (void)snprintf(text, sizeof text, "[%s: %s of %s were kept; %s%s]",
                    record_kind_name(body->stream_total.kind),
                    replay_bytes_text(body->stream_total.kept_bytes, kept),
                    replay_bytes_text(body->stream_total.seen_bytes, seen),
+                   has_hash ? "SHA-256 of all of it " : "not hashed",
                    text_hex(body->stream_total.sha256, hash, sizeof hash));
     return set_note(note, text, ret_event);
 }

@@ -53,13 +53,13 @@ struct policy_grant {
     bool db_copy, db_function_call, db_replication, db_local_infile;
     bool db_opaque; /* bytes of a target with `client_tls: opaque`, which nobody reads */
     enum grant_params db_params;
-    bool record_input; /* record what is typed at terminals, passwords too */
-    uint64_t
-        exec_record_cap_bytes;   /* per stream of one command; what is over it is counted and hashed only */
-    uint32_t session_limit_s;    /* 0: none */
-    uint32_t idle_limit_s;       /* 0: none */
-    uint16_t channels;           /* open at once */
-    char rule[GRANT_RULE_BYTES]; /* the rules that gave something, in the order of the file */
+    bool record_input;              /* record what is typed at terminals, passwords too */
+    bool exec_hashes;               /* hash the streams of commands, all of them */
+    uint64_t exec_record_cap_bytes; /* per stream of one command; what is over it is not kept */
+    uint32_t session_limit_s;       /* 0: none */
+    uint32_t idle_limit_s;          /* 0: none */
+    uint16_t channels;              /* open at once */
+    char rule[GRANT_RULE_BYTES];    /* the rules that gave something, in the order of the file */
     /* Repeated { u8 words, each word as a string }. */
     uint16_t patterns_len_bytes;
     uint8_t patterns[GRANT_PATTERNS_BYTES];

@@ -236,7 +236,7 @@ struct record_body {
         struct {
             enum record_kind kind;
             uint64_t seen_bytes, kept_bytes;
-            struct cursor sha256; /* 32 bytes */
+            struct cursor sha256; /* 32 bytes, or none: it was not hashed */
         } stream_total;
         struct {
             struct cursor what, reason;

@@ -5,7 +5,7 @@
  * A channel with a terminal gives TERMINAL_OUT, whole and in order; what is typed is recorded only where the
  * grant asks for it, and never hashed: the hash of a short input gives the input away. A channel without a
  * terminal gives its three streams up to a cap each, beyond it they are counted, and SHA-256 runs over all of
- * it. */
+ * it, unless the owner wants the counts alone. */
 #ifndef RELAY_TAP_H
 #define RELAY_TAP_H
 
@@ -33,7 +33,7 @@ enum tap_stream_kind { TAP_STDIN, TAP_STDOUT, TAP_STDERR, TAP_STREAMS };
 
 struct tap_stream {
     uint64_t seen_bytes, kept_bytes;
-    struct crypto_sha256 hash; /* runs from the first byte on */
+    struct crypto_sha256 hash; /* runs from the first byte on, where the tap hashes streams */
 };
 
 /** Embedded in a channel of the gate. */
@@ -42,6 +42,7 @@ struct tap {
     void *owner;
     uint32_t channel;
     bool is_terminal, records_input, is_forward;
+    bool hashes_streams;
     uint64_t cap_bytes; /* kept of each stream */
     uint64_t to_target_bytes, from_target_bytes;
     struct tap_stream streams[TAP_STREAMS];

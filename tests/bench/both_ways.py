@@ -96,8 +96,8 @@ class Account:
 
 
 class BothWays:
-    def __init__(self, folder, bin_dir, connections):
-        self.lab = Lab(folder, bin_dir, {"connections": connections})
+    def __init__(self, folder, bin_dir, connections, record):
+        self.lab = Lab(folder, bin_dir, {"connections": connections, "record": record})
         self.roots, self.proxies, self.accounts = {}, {}, {}
         self.jump = None
 

@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from both_ways import BothWays, LabError, run  # noqa: E402
-from measures import ALL  # noqa: E402
+from measures import ALL, COUNTED  # noqa: E402
 
 MIB = 1 << 20
 
@@ -82,21 +82,28 @@ def parse():
     return given
 
 
+def measure(options, record, names, rows):
+    with tempfile.TemporaryDirectory(prefix="bastion-bench.", ignore_cleanup_errors=True) as base:
+        os.chmod(base, 0o755)
+        try:
+            with BothWays(os.path.join(base, "lab"), options.bin, max(400, max(options.idle) + 50), record) as ways:
+                for name in names:
+                    for row in ALL[name](ways, options):
+                        show(row)
+                        rows.append(row.as_dict())
+        except LabError as error:
+            sys.exit(f"compare: {error}")
+
+
 def main():
     options = parse()
     found = {"machine": machine(), "rows": []}
     print(" | ".join(f"{key}: {value}" for key, value in found["machine"].items()))
     print("\n| measure | unit | sshd | bastion, recording | ratio | wanted |\n|---|---|---|---|---|---|", flush=True)
-    with tempfile.TemporaryDirectory(prefix="bastion-bench.", ignore_cleanup_errors=True) as base:
-        os.chmod(base, 0o755)
-        try:
-            with BothWays(os.path.join(base, "lab"), options.bin, max(400, max(options.idle) + 50)) as ways:
-                for name in options.only:
-                    for row in ALL[name](ways, options):
-                        show(row)
-                        found["rows"].append(row.as_dict())
-        except LabError as error:
-            sys.exit(f"compare: {error}")
+    for record, names in (("exec: 64MiB", [name for name in options.only if name not in COUNTED]),
+                          ("exec: counts, sftp: names", [name for name in options.only if name in COUNTED])):
+        if names:
+            measure(options, record, names, found["rows"])
     print(f"\nload of the machine: {found['machine']['load']:.1f} at the start, {os.getloadavg()[0]:.1f} at the end")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .agent = (grants & 8) != 0,
         .x11 = (grants & 16) != 0,
         .record_input = (grants & 32) != 0,
+        .exec_hashes = (grants & 64) != 0,
         .exec_record_cap_bytes = (grants & 64) != 0 ? 16 : 1 << 20,
         .channels = LIMIT_CHANNELS_PER_ACCESS,
     };

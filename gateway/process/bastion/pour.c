@@ -191,9 +191,11 @@ static void two_texts(char *words, struct cursor first, const char *between, str
 static void total_text(char *words, const struct record_body *body)
 {
     char hash[65];
-    (void)snprintf(words, WORDS_BYTES, "%s: %" PRIu64 " bytes, %" PRIu64 " kept, SHA-256 %s",
+    bool has_hash = cursor_len(&body->stream_total.sha256) > 0;
+    (void)snprintf(words, WORDS_BYTES, "%s: %" PRIu64 " bytes, %" PRIu64 " kept, %s%s",
                    record_kind_name(body->stream_total.kind), body->stream_total.seen_bytes,
-                   body->stream_total.kept_bytes, text_hex(body->stream_total.sha256, hash, sizeof hash));
+                   body->stream_total.kept_bytes, has_hash ? "SHA-256 " : "not hashed",
+                   text_hex(body->stream_total.sha256, hash, sizeof hash));
 }
 
 static void end_text(char *words, const struct record_body *body)

@@ -31,6 +31,7 @@ static struct policy_grant sample(void)
                                  .db_local_infile = true,
                                  .db_params = GRANT_PARAMS_HASH,
                                  .record_input = true,
+                                 .exec_hashes = true,
                                  .exec_record_cap_bytes = 1ULL << 40,
                                  .session_limit_s = 3600,
                                  .idle_limit_s = 60,

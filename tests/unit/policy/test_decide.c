@@ -27,7 +27,7 @@ static const char POLICY[] =
     "- { id: cache-dba, who: [dba], to: [cache], can: { connect: true }, when: { mfa: 1h } }\n"
     "- { id: places, who: [ops], to: [web], as: [deploy], can: { forward: [\"localhost:9090\", "
     "\"unix:/run/a\"], remote_forward: [\"localhost:8080\"], sftp: { read: [/var/log/**], write: [/srv/**] } "
-    "}, when: { mfa: 1h } }\n"
+    "}, when: { mfa: 1h }, record: { exec: counts } }\n"
     "- { id: web-shell, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { mfa: 8h, from: "
     "[vpn] }, limits: { session: 2h, idle: 10m } }\n"
     "- { id: web-all, who: [oncall], to: [\"env=prod,tier=web\"], as: [ec2-user, deploy], can: { shell: "
@@ -260,6 +260,7 @@ static void decide_union_takes_most_rights_and_strictest_limits(void **state)
     assert_false(grant->agent); /* never */
     assert_true(grant->record_input);
     assert_true(grant->exec_record_cap_bytes == 1ULL << 30);
+    assert_true(grant->exec_hashes);
     assert_int_equal(grant->session_limit_s, 2 * 3600);
     assert_int_equal(grant->idle_limit_s, 600);
     assert_int_equal(grant->channels, 5);
@@ -273,6 +274,17 @@ static void decide_union_takes_most_rights_and_strictest_limits(void **state)
     row.person = "alice";
     ask(&row, &decision);
     assert_false(decision.factor_adds);
+}
+
+static void decide_counted_streams_are_neither_kept_nor_hashed(void **state)
+{
+    (void)state;
+    struct row row = {"", "carol", VPN, 60, "node1", 22, "deploy", POLICY_ANY, "", POLICY_ALLOWED, "", ""};
+    struct policy_decision decision;
+    ask(&row, &decision);
+    assert_string_equal(decision.grant.rule, "places");
+    assert_false(decision.grant.exec_hashes);
+    assert_true(decision.grant.exec_record_cap_bytes == 0);
 }
 
 static void decide_needs_factor_names_the_age(void **state)
@@ -369,6 +381,7 @@ int main(void)
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(decide_each_row_is_as_written),
         cmocka_unit_test(decide_union_takes_most_rights_and_strictest_limits),
+        cmocka_unit_test(decide_counted_streams_are_neither_kept_nor_hashed),
         cmocka_unit_test(decide_needs_factor_names_the_age),
         cmocka_unit_test(decide_lists_of_two_rules_are_one_grant),
         cmocka_unit_test(decide_sentence_shows_no_control_bytes),

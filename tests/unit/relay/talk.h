@@ -148,6 +148,7 @@ static void talk_begin(struct talk *talk)
 {
     *talk = (struct talk){.grant = {.shell = true,
                                     .exec = GRANT_EXEC_ANY,
+                                    .exec_hashes = true,
                                     .exec_record_cap_bytes = 1 << 20,
                                     .channels = LIMIT_CHANNELS_PER_ACCESS,
                                     .rule = "r1"}};

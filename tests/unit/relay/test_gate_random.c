@@ -214,9 +214,11 @@ static void gate_legal_conversation_is_forwarded_byte_exact(void **state)
     (void)state;
     static const struct gate_calls CALLS = {.send = peers_send, .record = peers_record};
     for (uint64_t seed = 1; seed <= PEERS_SEEDS; seed++) {
-        struct peers peers = {
-            .random = seed,
-            .grant = {.shell = true, .exec_record_cap_bytes = 100000, .channels = LIMIT_CHANNELS_PER_ACCESS}};
+        struct peers peers = {.random = seed,
+                              .grant = {.shell = true,
+                                        .exec_hashes = true,
+                                        .exec_record_cap_bytes = 100000,
+                                        .channels = LIMIT_CHANNELS_PER_ACCESS}};
         peers.gate = gate_new(&peers.grant, &CALLS, &peers);
         assert_non_null(peers.gate);
         for (unsigned step = 0; step < PEERS_STEPS; step++) {

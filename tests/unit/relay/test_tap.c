@@ -50,6 +50,7 @@ static int tap_setup(void **state)
     heard = (struct heard){0};
     tap_init(&tap, heard_record, &heard, 5);
     tap.cap_bytes = 1000;
+    tap.hashes_streams = true;
     return 0;
 }
 
@@ -88,6 +89,22 @@ static void tap_streams_are_kept_to_the_cap_and_hashed_whole(void **state)
     assert_int_equal(body.stream_total.kind, RECORD_STDOUT);
     assert_true(body.stream_total.seen_bytes == 2100 && body.stream_total.kept_bytes == 1000);
     assert_true(cursor_equal(body.stream_total.sha256, cursor_of(digest, sizeof digest)));
+}
+
+static void tap_streams_that_are_counted_have_no_hash(void **state)
+{
+    (void)state;
+    static const uint8_t BYTES[] = "data";
+    tap.cap_bytes = 0;
+    tap.hashes_streams = false;
+    assert_int_equal(tap_data(&tap, TAP_STDIN, cursor_of(BYTES, 4)), ERR_NONE);
+    assert_int_equal(heard.count[RECORD_STDIN], 0);
+    heard.error = ERR_CLOSED;
+    assert_int_equal(tap_closed(&tap), ERR_CLOSED);
+    struct record_body body;
+    heard_read(&heard, RECORD_STREAM_TOTAL, &body);
+    assert_true(body.stream_total.seen_bytes == 4 && body.stream_total.kept_bytes == 0);
+    assert_int_equal(cursor_len(&body.stream_total.sha256), 0);
 }
 
 static void tap_data_is_not_copied(void **state)
@@ -176,6 +193,7 @@ int main(void)
 #define TAP_TEST(test) cmocka_unit_test_setup_teardown(test, tap_setup, tap_teardown)
     static const struct CMUnitTest TESTS[] = {
         TAP_TEST(tap_streams_are_kept_to_the_cap_and_hashed_whole),
+        TAP_TEST(tap_streams_that_are_counted_have_no_hash),
         TAP_TEST(tap_data_is_not_copied),
         TAP_TEST(tap_terminal_is_recorded_whole_and_never_hashed),
         TAP_TEST(tap_texts_of_peers_are_harmless_and_cut),
