@@ -189,7 +189,7 @@ static enum err take_infile(struct my_relay *my, struct cursor payload, uint32_t
     my_keep_begin(&my->text, waiting->number, RECORD_DB_WHAT_INFILE, 0, RECORD_DB_LENGTH_LATER, 0);
     my->is_sending_file = true;
     my->file_packets = 0;
-    my->message.sequence = waiting->sequence;
+    my->message.sequence = (uint8_t)(waiting->sequence + 1); /* after this packet */
     return ERR_NONE;
 }
 
@@ -273,10 +273,14 @@ static enum err count(struct my_relay *my)
     return count_definition(my);
 }
 
+static void count_bytes(struct my_relay *my, const struct look *look)
+{
+    my->reply.bytes += MY_HEADER_BYTES + (uint64_t)look->payload_bytes;
+}
+
 static void begin_packet(struct my_relay *my, struct my_waiting *waiting, const struct look *look)
 {
     waiting->sequence++;
-    my->reply.bytes += MY_HEADER_BYTES + (uint64_t)look->payload_bytes;
     my->reply.left_bytes = look->payload_bytes;
     my->reply.is_continued = look->payload_bytes == MY_PAYLOAD_BYTES;
 }
@@ -305,6 +309,7 @@ static enum err pass_unseen(struct my_relay *my, struct cursor *bytes, bool *ret
             return ERR_NONE;
         }
         bool is_new = !reply->is_continued;
+        count_bytes(my, &look);
         begin_packet(my, waiting, &look);
         bytes->at += MY_HEADER_BYTES;
         if (is_new) {
@@ -365,9 +370,14 @@ static enum err take_packet(struct my_relay *my, const struct look *look, struct
     if (look->sequence != waiting->sequence) {
         return end_target(my, "a packet of the target came out of order");
     }
-    bool is_new = !my->reply.is_continued;
-    begin_packet(my, waiting, look);
-    return is_new ? take_payload(my, look, payload) : ERR_NONE;
+    count_bytes(my, look);
+    if (!my->reply.is_continued) {
+        TRY(take_payload(my, look, payload));
+    }
+    if (my->common.end == DB_END_NONE) {
+        begin_packet(my, waiting, look); /* not before: a refusal stands in its place */
+    }
+    return ERR_NONE;
 }
 
 /* How much of the next packet has to be here before it is decided. */
