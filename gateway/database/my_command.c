@@ -1,5 +1,6 @@
 /* What each message of the client means: whether it passes, and what is recorded of it. */
 #include "my_state.h"
+#include "redact.h"
 
 #define LAST_PREPARED UINT32_MAX /* MariaDB: the statement that was prepared last */
 
@@ -52,25 +53,38 @@ static enum err record_short(struct my_relay *my, uint8_t operation, const char 
 /* Texts */
 
 /* @param text  the first bytes of it; the statement says how many there are in all */
-static enum err record_text(struct my_relay *my, struct record_db_statement statement, struct cursor text)
+static enum err record_text(struct my_relay *my, struct record_db_statement statement, struct cursor text,
+                            bool *ret_is_secret)
 {
+    struct cursor shown;
+    TRY(db_redact(DB_MYSQL, text, &my->scratch, &shown, ret_is_secret));
+    if (*ret_is_secret) {
+        statement.text_bytes = RECORD_DB_LENGTH_LATER; /* what is shown has another length */
+    }
     statement.number = ++my->common.last_number;
     my_keep_begin(&my->text, statement.number, RECORD_DB_WHAT_TEXT, 0, statement.text_bytes,
                   RECORD_DB_KEPT_BYTES);
-    statement.text = my_keep_first(&my->text, text);
+    statement.text = my_keep_first(&my->text, shown);
     TRY(my_record_statement(my, &statement));
-    return my_keep_add(&my->common, &my->text, text, cursor_len(&statement.text));
+    TRY(my_keep_add(&my->common, &my->text, shown, cursor_len(&statement.text)));
+    if (*ret_is_secret) {
+        my_keep_hide(&my->text, cursor_len(&text));
+        queue_consume(&my->scratch, queue_len(&my->scratch));
+    }
+    return ERR_NONE;
 }
 
 static enum err decide_text(struct my_relay *my, struct cursor text, uint64_t total_bytes,
                             struct my_decision *decision)
 {
     bool is_prepare = my->message.command == MY_PREPARE;
+    bool is_secret = false;
     const struct record_db_statement statement = {
         .operation = is_prepare ? RECORD_DB_PREPARE : RECORD_DB_QUERY,
         .text_bytes = total_bytes == RECORD_DB_LENGTH_LATER ? total_bytes : total_bytes - 1};
-    TRY(record_text(my, statement, text));
+    TRY(record_text(my, statement, text, &is_secret));
     expect(my, is_prepare ? MY_REPLY_PREPARED : MY_REPLY_RESULT, my->common.last_number);
+    my_waiting_last(my)->is_secret = is_secret;
     decision->rest = MY_REST_TEXT;
     return ERR_NONE;
 }
@@ -195,6 +209,7 @@ static enum err decide_execute(struct my_relay *my, struct cursor in, struct my_
         statement->execution = record.number;
     }
     expect(my, MY_REPLY_RESULT, record.number);
+    my_waiting_last(my)->is_secret = statement != NULL && statement->is_secret;
     my_values_begin(my, statement, record.number);
     decision->rest = MY_REST_VALUES;
     return my_values_add(my, in);

@@ -37,8 +37,9 @@ static enum err begin_long(struct my_relay *my, uint32_t statement_id, uint16_t 
     entry->statement_id = statement_id;
     entry->index = index;
     entry->pieces = 0;
+    entry->params = my_params_of(my, statement);
     my_keep_begin(&entry->keep, record.number, RECORD_DB_WHAT_PARAMETER, index, RECORD_DB_LENGTH_LATER,
-                  my->common.rights.params == DB_PARAMS_FULL ? RECORD_DB_KEPT_BYTES : 0);
+                  entry->params == DB_PARAMS_FULL ? RECORD_DB_KEPT_BYTES : 0);
     *ret_long = entry;
     return ERR_NONE;
 }
@@ -47,16 +48,16 @@ static enum err begin_long(struct my_relay *my, uint32_t statement_id, uint16_t 
 static enum err add_piece(struct my_relay *my, struct my_long *entry, struct cursor bytes)
 {
     struct cursor first = cursor_of(NULL, 0);
-    enum db_params params = my->common.rights.params;
-    if (entry->pieces++ == 0 && params != DB_PARAMS_NONE) {
+    if (entry->pieces++ == 0 && entry->params != DB_PARAMS_NONE) {
         first = my_keep_first(&entry->keep, bytes);
-        const struct record_body body = {
-            .kind = RECORD_DB_PARAMETER,
-            .db_parameter = {.number = entry->keep.number,
-                             .index = entry->index,
-                             .format = params == DB_PARAMS_FULL ? RECORD_DB_AS_BINARY : RECORD_DB_HASH_ONLY,
-                             .value_bytes = RECORD_DB_LENGTH_LATER,
-                             .value = first}};
+        const struct record_body body = {.kind = RECORD_DB_PARAMETER,
+                                         .db_parameter = {.number = entry->keep.number,
+                                                          .index = entry->index,
+                                                          .format = entry->params == DB_PARAMS_FULL
+                                                                        ? RECORD_DB_AS_BINARY
+                                                                        : RECORD_DB_HASH_ONLY,
+                                                          .value_bytes = RECORD_DB_LENGTH_LATER,
+                                                          .value = first}};
         TRY(db_record(&my->common, &body));
     }
     return my_keep_add(&my->common, &entry->keep, bytes, cursor_len(&first));
@@ -93,7 +94,7 @@ enum err my_longs_end(struct my_relay *my, const uint32_t *statement_id)
         if (statement_id != NULL && entry->statement_id != *statement_id) {
             continue;
         }
-        if (my->common.rights.params != DB_PARAMS_NONE) {
+        if (entry->params != DB_PARAMS_NONE) {
             TRY(my_keep_end(&my->common, &entry->keep, entry->pieces));
         }
         /* The last one takes its place, and its hash context stays with the free places. */

@@ -101,6 +101,9 @@ enum err my_record_error(struct my_relay *my, const struct my_waiting *waiting, 
         return ERR_MALFORMED;
     }
     TRY(write_code(&out, number, state, &outcome.code));
+    if (waiting->is_secret) {
+        outcome.message = cursor_of_text("***");
+    }
     return my_record_result(my, waiting, &outcome);
 }
 

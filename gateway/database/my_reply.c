@@ -158,6 +158,7 @@ static enum err take_prepared(struct my_relay *my, struct cursor payload)
         return end_target(my, "the target's answer to a prepare is malformed");
     }
     TRY(my_statements_add(&my->statements, (uint32_t)id, my_waiting_first(my)->number, (uint16_t)parameters));
+    my_statements_find(&my->statements, (uint32_t)id)->is_secret = my_waiting_first(my)->is_secret;
     my->has_last_prepared = true;
     my->last_prepared_id = (uint32_t)id;
     my->reply.columns = (uint16_t)columns;

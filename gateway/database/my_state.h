@@ -66,6 +66,7 @@ struct my_waiting {
     enum my_reply_kind kind;
     bool is_recorded; /* false: pings, which say nothing */
     bool is_sent;     /* its last byte passed: an answer may come */
+    bool is_secret;   /* its text was redacted: an error might repeat it */
     uint8_t sequence; /* of the next packet of the answer */
     uint32_t number;  /* of its record */
     uint64_t since_us;
@@ -107,7 +108,8 @@ struct my_values {
     uint64_t left_bytes; /* of it, or of the bitmap or types before it */
     uint8_t length[9];   /* of a length that came in pieces */
     size_t length_bytes;
-    bool is_kept, is_told; /* the value is recorded; its record is made */
+    bool is_told; /* the value has its record */
+    enum db_params params;
     uint8_t nulls[MY_NULLS_BYTES];
     struct my_keep keep;
 };
@@ -117,6 +119,7 @@ struct my_long {
     uint32_t statement_id;
     uint16_t index;
     uint64_t pieces;
+    enum db_params params;
     struct my_keep keep;
 };
 
@@ -257,6 +260,9 @@ struct my_long *my_long_find(struct my_relay *my, uint32_t statement_id, uint32_
 MUST_CHECK enum err my_longs_end(struct my_relay *my, const uint32_t *statement_id);
 
 /* my_values.c */
+
+/** What is recorded of a statement's parameters. @param statement  NULL: not known */
+enum db_params my_params_of(const struct my_relay *my, const struct my_statement *statement);
 
 /** Begins after number, flags and iteration count of an execution. */
 void my_values_begin(struct my_relay *my, struct my_statement *statement, uint32_t number);

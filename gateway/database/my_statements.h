@@ -21,6 +21,7 @@ struct my_statement {
     uint32_t execution; /* the number of the last execution: rows fetched later belong to it */
     uint16_t parameters;
     bool has_types;
+    bool is_secret;                     /* its text was redacted: no value of its parameters is recorded */
     uint8_t *types;                     /* OWNED: two bytes for each parameter, as they came last */
     struct my_statement *next;          /* in the bucket */
     struct my_statement *newer, *older; /* by use */

@@ -76,10 +76,15 @@ static enum err record_parameter(struct my_relay *my, uint8_t format, uint32_t t
                                                       .format = format,
                                                       .value_bytes = value_bytes,
                                                       .value = value}};
-    return my->common.rights.params == DB_PARAMS_NONE ? ERR_NONE : db_record(&my->common, &body);
+    return my->values.params == DB_PARAMS_NONE ? ERR_NONE : db_record(&my->common, &body);
 }
 
 /* Values */
+
+enum db_params my_params_of(const struct my_relay *my, const struct my_statement *statement)
+{
+    return statement != NULL && statement->is_secret ? DB_PARAMS_NONE : my->common.rights.params;
+}
 
 static void begin_value(struct my_relay *my, uint64_t value_bytes)
 {
@@ -87,37 +92,35 @@ static void begin_value(struct my_relay *my, uint64_t value_bytes)
     values->left_bytes = value_bytes;
     values->is_told = false;
     my_keep_begin(&values->keep, values->number, RECORD_DB_WHAT_PARAMETER, values->index, value_bytes,
-                  my->common.rights.params == DB_PARAMS_FULL ? RECORD_DB_KEPT_BYTES : 0);
+                  values->params == DB_PARAMS_FULL ? RECORD_DB_KEPT_BYTES : 0);
 }
 
 static enum err add_to_value(struct my_relay *my, uint8_t format, uint32_t type, uint64_t value_bytes,
                              struct cursor bytes)
 {
     struct my_values *values = &my->values;
-    enum db_params params = my->common.rights.params;
-    if (params == DB_PARAMS_NONE) {
+    if (values->params == DB_PARAMS_NONE) {
         return ERR_NONE;
     }
     struct cursor first = cursor_of(NULL, 0);
     if (!values->is_told) {
         values->is_told = true;
         first = my_keep_first(&values->keep, bytes);
-        TRY(record_parameter(my, params == DB_PARAMS_HASH ? RECORD_DB_HASH_ONLY : format, type, value_bytes,
-                             first));
+        TRY(record_parameter(my, values->params == DB_PARAMS_HASH ? RECORD_DB_HASH_ONLY : format, type,
+                             value_bytes, first));
     }
     return my_keep_add(&my->common, &values->keep, bytes, cursor_len(&first));
 }
 
 static enum err end_value(struct my_relay *my)
 {
-    return my->common.rights.params == DB_PARAMS_NONE ? ERR_NONE
-                                                      : my_keep_end(&my->common, &my->values.keep, 0);
+    return my->values.params == DB_PARAMS_NONE ? ERR_NONE : my_keep_end(&my->common, &my->values.keep, 0);
 }
 
 /* A parameter that was sent before: its hash says which bytes are meant. */
 static enum err record_long(struct my_relay *my, const struct my_long *entry)
 {
-    if (my->common.rights.params == DB_PARAMS_NONE) {
+    if (my->values.params == DB_PARAMS_NONE) {
         return ERR_NONE;
     }
     uint8_t digest[CRYPTO_SHA256_BYTES];
@@ -269,6 +272,7 @@ void my_values_begin(struct my_relay *my, struct my_statement *statement, uint32
 {
     struct my_values *values = &my->values;
     values->statement = statement;
+    values->params = my_params_of(my, statement);
     values->number = number;
     values->index = 0;
     values->state = MY_VALUES_NULLS;

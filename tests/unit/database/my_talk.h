@@ -84,7 +84,7 @@ static inline struct cursor written(struct writer *out)
 static inline void my_begin(struct talk *talk, struct db_config config, size_t chunk_bytes)
 {
     config.protocol = DB_MYSQL;
-    talk_begin(talk, config);
+    talk_open(talk, config);
     talk->chunk_bytes = chunk_bytes;
 }
 

@@ -14,7 +14,7 @@
 #include "record/stream.h"
 #include "unit_test.h"
 
-enum { TALK_BYTES = 1 << 20, TALK_LOG_BYTES = 1 << 18 };
+enum { TALK_BYTES = 1 << 21, TALK_LOG_BYTES = 1 << 18 };
 
 struct talk {
     struct db_relay *relay;
@@ -142,7 +142,7 @@ static inline enum err talk_owner_key(void *owner, struct cursor key)
     return ERR_NONE;
 }
 
-static inline void talk_begin(struct talk *talk, struct db_config config)
+static inline void talk_open(struct talk *talk, struct db_config config)
 {
     memset(talk, 0, sizeof *talk);
     const struct db_owner owner = {.record = talk_owner_record, .cancel_key = talk_owner_key, .owner = talk};

@@ -45,7 +45,7 @@ static void begin(struct talk *talk, const struct vector *vector, size_t chunk_b
 {
     struct db_config config = vector->config;
     config.protocol = DB_MYSQL;
-    talk_begin(talk, config);
+    talk_open(talk, config);
     talk->rights.allows = allows;
     talk->rights.local_infile = vector->has_infile;
     talk->token = vector->token;

@@ -205,6 +205,40 @@ static void parameters_that_are_not_understood_are_kept_as_bytes(void **state)
     }
 }
 
+static void secrets_are_not_recorded(void **state)
+{
+    (void)state;
+    begin();
+    PACKET(&talk, DB_CLIENT, 0,
+           "\x03"
+           "create user bob identified by 'hunter2'");
+    EXPECT_PACKET(&talk, DB_TARGET, 0,
+                  "\x03"
+                  "create user bob identified by 'hunter2'");
+    PACKET(&talk, DB_TARGET, 1, "\xff\x28\x04#42000syntax error near 'hunter2'");
+    /* Nor what is bound to such a statement later, in one piece or in many. */
+    PACKET(&talk, DB_CLIENT, 0,
+           "\x16"
+           "alter user bob identified by 'x', eve identified by ?");
+    PACKET(&talk, DB_TARGET, 1, "\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00");
+    PACKET(&talk, DB_TARGET, 2,
+           "\x03"
+           "def");
+    PACKET(&talk, DB_TARGET, 3, "\xfe\x00\x00\x02\x00");
+    PACKET(&talk, DB_CLIENT, 0,
+           "\x17\x01\x00\x00\x00\x00\x01\x00\x00\x00\x00\x01\xfd\x00\x07"
+           "hunter2");
+    target_says_ok(1);
+    PACKET(&talk, DB_CLIENT, 0, "\x18\x01\x00\x00\x00\x00\x00hunter2");
+    PACKET(&talk, DB_CLIENT, 0, "\x17\x01\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00");
+    target_says_ok(1);
+    assert_null(strstr(talk.log, "hunter2"));
+    assert_null(strstr(talk.log, "parameter"));
+    assert_non_null(strstr(
+        talk.log, "text=create user bob identified by '***'\n1 total text 0 bytes=39 rows=0 sha=none\n"));
+    talk_end(&talk);
+}
+
 static void too_many_parameters_piece_by_piece_end_the_client(void **state)
 {
     (void)state;
@@ -500,6 +534,7 @@ int main(void)
         cmocka_unit_test(parameters_over_64_kib_are_hashed),
         cmocka_unit_test(parameters_are_kept_as_the_policy_says),
         cmocka_unit_test(parameters_that_are_not_understood_are_kept_as_bytes),
+        cmocka_unit_test(secrets_are_not_recorded),
         cmocka_unit_test(too_many_parameters_piece_by_piece_end_the_client),
         cmocka_unit_test(more_messages_than_can_wait_are_left_with_the_owner),
         cmocka_unit_test(refusal_comes_in_its_turn),
