@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "base/writer.h"
 #include "record/stream.h"
 
@@ -195,6 +196,9 @@ static enum err feed_relay(struct database *database, enum db_side side, uint64_
 {
     enum db_side other = side == DB_CLIENT ? DB_TARGET : DB_CLIENT;
     struct database_side *from = &database->sides[side];
+    if (side == DB_TARGET && database_is_early(database)) {
+        return ERR_NONE;
+    }
     TRY(database_open_tls(database, side));
     struct queue *plain = database_plain(database, side);
     if (queue_len(plain) > 0 && queue_len(db_relay_out(database->relay, other)) < DB_OUT_HIGH_BYTES) {
@@ -327,11 +331,12 @@ enum err database_start(struct access *access, struct cursor body)
 /* A connection that only cancels says first whose statement it ends. */
 static enum err record_cancel(struct access *access, struct cursor cancelled_sid)
 {
-    struct cursor how = cursor_of_text("cancel request");
-    uint8_t memory[128];
+    uint8_t sid[LIMIT_SID_BYTES];
+    uint8_t memory[64];
     struct writer out = writer_of(memory, sizeof memory);
-    writer_string(&out, cancelled_sid);
-    writer_string(&out, how);
+    TRY(text_unhex(cancelled_sid, sid, sizeof sid));
+    writer_string(&out, cursor_of(sid, sizeof sid));
+    writer_text(&out, "cancel request");
     struct cursor body;
     TRY(writer_done(&out, &body));
     return recorder_add(&access->recorder, RECORD_DB_CANCEL, DATABASE_CHANNEL, body, cursor_of(NULL, 0));

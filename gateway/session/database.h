@@ -27,6 +27,9 @@ struct database {
 };
 
 /* database_tls.c */
+/** PostgreSQL: the client has not said yet what it wants. Until then the target is left alone, so that
+ * whatever is wrong with it can be told to a client that takes an answer. */
+bool database_is_early(const struct database *database);
 /** The needs DB_NEED_TARGET_TLS and DB_NEED_CLIENT_TLS. What the relay made for that side has been sent
  * before. */
 MUST_CHECK enum err database_begin_tls(struct database *database, enum db_side side);

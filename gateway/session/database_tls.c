@@ -18,6 +18,13 @@ static struct queue *wire(struct database *database, enum db_side side)
     return side == DB_TARGET ? &stream->to_target : &stream->to_client;
 }
 
+bool database_is_early(const struct database *database)
+{
+    const struct db_asked *asked = db_relay_asked(database->relay);
+    return database->config.protocol == DB_POSTGRES && cursor_len(&asked->user) == 0 &&
+           cursor_len(&asked->cancel_key) == 0;
+}
+
 static enum err move(struct queue *from, struct queue *to)
 {
     if (queue_len(to) == 0) {
@@ -152,6 +159,9 @@ enum err database_send(struct database *database, enum db_side side, size_t wire
 {
     struct database_side *to = &database->sides[side];
     struct queue *from = db_relay_out(database->relay, side);
+    if (side == DB_TARGET && database_is_early(database)) {
+        return ERR_NONE;
+    }
     if (!to->is_tls_begun) {
         return queue_len(from) == 0 || queue_len(wire(database, side)) >= wire_bytes
                    ? ERR_NONE

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "replay/database_words.h"
 #include "replay/file_words.h"
 #include "replay/moment.h"
 #include "replay/screen.h"
@@ -268,13 +269,6 @@ static bool record_words(const struct record_body *body, char words[static WORDS
     case RECORD_FILE_TOTAL:
         (void)replay_file_words(body, words);
         return true;
-    case RECORD_SHELL:
-        return true;
-    case RECORD_NONE:
-    case RECORD_TERMINAL_OUT:
-    case RECORD_STDOUT:
-    case RECORD_STDERR:
-    case RECORD_STDIN:
     case RECORD_DB_STARTUP:
     case RECORD_DB_STATEMENT:
     case RECORD_DB_MORE:
@@ -284,6 +278,14 @@ static bool record_words(const struct record_body *body, char words[static WORDS
     case RECORD_DB_RESULT:
     case RECORD_DB_NOTICE:
     case RECORD_DB_CANCEL:
+        return replay_database_words(body, words);
+    case RECORD_SHELL:
+        return true;
+    case RECORD_NONE:
+    case RECORD_TERMINAL_OUT:
+    case RECORD_STDOUT:
+    case RECORD_STDERR:
+    case RECORD_STDIN:
     case RECORD_KIND_COUNT:
         break;
     }
