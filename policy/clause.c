@@ -199,7 +199,7 @@ static bool allows_factor(const struct rule *rule, const struct policy_request *
 }
 
 /* Greedy with one way back, to the last "*": linear in practice, at most pattern times text. */
-static bool text_matches(struct cursor pattern, struct cursor text)
+bool reason_matches(struct cursor pattern, struct cursor text)
 {
     const uint8_t *star = NULL;
     const uint8_t *resume = NULL;
@@ -232,7 +232,7 @@ static bool allows_reason(const struct rule *rule, struct cursor reason, bool is
 {
     return rule->reason == NULL || is_assumed ||
            (!is_blank(reason) && cursor_len(&reason) < POLICY_REASON_BYTES &&
-            text_matches(cursor_of_text(rule->reason), reason));
+            reason_matches(cursor_of_text(rule->reason), reason));
 }
 
 enum policy_clause rule_failing_condition(const struct policy *policy, const struct rule *rule,

@@ -177,7 +177,7 @@ static enum err compare_pair(struct pair *pair)
     if (diff_rules_equal(walk->sides, people, targets, pair->rules)) {
         return ERR_NONE;
     }
-    TRY(diff_axes_find(&pair->arena, walk->sides, pair->rules, &pair->axes));
+    TRY(diff_axes_find(&pair->arena, walk->sides, pair->rules, walk->at_s, &pair->axes));
     TRY(diff_whats_find(&pair->arena, pair->targets, pair->rules, &pair->whats));
     TRY(take_memory(pair));
     for (size_t i = 0; i < pair->whats.count && !walk->is_stopped; i++) {
@@ -264,7 +264,7 @@ bool policy_change_concerns(const struct policy_change *change, const struct pol
         network_address(cursor_of_text(request->from), &from) != ERR_NONE) {
         return false;
     }
-    return pair->changed[diff_axes_cell(&pair->axes, &from, request->factor)] != 0;
+    return pair->changed[diff_axes_cell(&pair->axes, request, &from)] != 0;
 }
 
 enum err policy_diff(const struct policy *before, const struct policy *after,

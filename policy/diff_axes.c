@@ -1,5 +1,4 @@
-/* Conditions: where a person comes from, how old the factor is. Each axis holds one value for every set that
- * the rules of either side can tell apart; a cell is one value of each. */
+/* Conditions. A cell is one value of each axis. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,144 +6,9 @@
 
 #include "diff_parts.h"
 
-/* ---- from ---- */
+enum { KEYS = POLICY_KEY_VERIFIED + 1 };
 
-/* The smallest address behind a network; false when it ends the address space. */
-static bool address_behind(const struct network *network, struct network *ret)
-{
-    size_t len = network->family == 4 ? 4 : 16;
-    *ret = *network;
-    ret->prefix_bits = (uint8_t)(8 * len);
-    /* All bits behind the prefix set, plus one. */
-    for (size_t bit = network->prefix_bits; bit < 8 * len; bit++) {
-        ret->bytes[bit / 8] |= (uint8_t)(0x80U >> (bit % 8));
-    }
-    for (size_t i = len; i-- > 0;) {
-        if (++ret->bytes[i] != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool networks_equal(const struct network *a, const struct network *b)
-{
-    return network_contains(a, b) && network_contains(b, a);
-}
-
-/* The widest other network of the list that lies in `outer` and holds the address. */
-static const struct network *hole_at(const struct diff_axes *axes, size_t count, const struct network *outer,
-                                     const struct network *address)
-{
-    const struct network *widest = NULL;
-    for (size_t i = 0; i < count; i++) {
-        const struct network *network = &axes->networks[i];
-        bool is_hole = network_contains(network, address) && network_contains(outer, network) &&
-                       !networks_equal(outer, network);
-        if (is_hole && (widest == NULL || network_contains(network, widest))) {
-            widest = network;
-        }
-    }
-    return widest;
-}
-
-/* An address of `outer` that no narrower network of the list holds. */
-static bool own_address(const struct diff_axes *axes, size_t count, const struct network *outer,
-                        struct network *ret)
-{
-    *ret = *outer;
-    ret->prefix_bits = outer->family == 4 ? 32 : 128;
-    const struct network *hole = hole_at(axes, count, outer, ret);
-    while (hole != NULL) {
-        struct network next;
-        if (!address_behind(hole, &next) || !network_contains(outer, &next)) {
-            return false;
-        }
-        *ret = next;
-        hole = hole_at(axes, count, outer, ret);
-    }
-    return true;
-}
-
-static void add_network(struct diff_axes *axes, size_t *count, const struct network *network)
-{
-    for (size_t i = 0; i < *count; i++) {
-        if (networks_equal(&axes->networks[i], network)) {
-            return;
-        }
-    }
-    axes->networks[(*count)++] = *network;
-}
-
-/* The name that a file gives to a network, else the network itself. */
-static void name_network(const struct policy *const sides[DIFF_SIDES], const struct network *network,
-                         char *ret_text, size_t size_bytes)
-{
-    if (network->prefix_bits == 0) {
-        (void)snprintf(ret_text, size_bytes, "elsewhere");
-        return;
-    }
-    char text[NETWORK_TEXT_BYTES];
-    const char *name = network_text(network, text);
-    for (unsigned side = DIFF_SIDES; side-- > 0;) {
-        for (size_t i = 0; sides[side] != NULL && i < sides[side]->network_set_count; i++) {
-            const struct network_set *set = &sides[side]->network_sets[i];
-            if (set->count == 1 && networks_equal(&set->networks[0], network)) {
-                name = set->name;
-            }
-        }
-    }
-    (void)snprintf(ret_text, size_bytes, "%s", name);
-}
-
-static enum err find_sources(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
-                             const struct diff_rules rules[DIFF_SIDES], struct diff_axes *axes)
-{
-    static const struct network EVERYWHERE[] = {{.family = 4}, {.family = 6}};
-    size_t most = 2;
-    for (unsigned side = 0; side < DIFF_SIDES; side++) {
-        for (size_t i = 0; i < rules[side].count; i++) {
-            most += rules[side].rules[i]->from_count;
-        }
-    }
-    axes->networks = arena_array(arena, most, sizeof *axes->networks);
-    axes->from = arena_array(arena, most, sizeof *axes->from);
-    axes->from_texts = arena_array(arena, most, sizeof *axes->from_texts);
-    axes->sets = arena_array(arena, most, sizeof *axes->sets);
-    if (axes->networks == NULL || axes->sets == NULL || axes->from == NULL || axes->from_texts == NULL) {
-        return ERR_MEMORY;
-    }
-    size_t count = 0;
-    bool has_ipv6 = false;
-    for (unsigned side = 0; side < DIFF_SIDES; side++) {
-        for (size_t i = 0; i < rules[side].count; i++) {
-            const struct rule *rule = rules[side].rules[i];
-            for (size_t j = 0; j < rule->from_count; j++) {
-                add_network(axes, &count, &rule->from[j]);
-                has_ipv6 = has_ipv6 || rule->from[j].family == 6;
-            }
-        }
-    }
-    add_network(axes, &count, &EVERYWHERE[0]);
-    if (has_ipv6) {
-        add_network(axes, &count, &EVERYWHERE[1]);
-    }
-    size_t kept = 0;
-    axes->network_count = count;
-    for (size_t i = 0; i < count; i++) {
-        struct network address;
-        if (own_address(axes, count, &axes->networks[i], &address)) {
-            (void)network_text(&address, axes->from[kept]);
-            name_network(sides, &axes->networks[i], axes->from_texts[kept], sizeof axes->from_texts[kept]);
-            axes->sets[kept] = i;
-            kept++;
-        }
-    }
-    axes->counts[DIFF_AXIS_FROM] = kept;
-    return ERR_NONE;
-}
-
-/* ---- factor ---- */
+/* ---- factor and reason ---- */
 
 static int compare_ages(const void *a, const void *b)
 {
@@ -175,22 +39,92 @@ static enum err find_ages(struct arena *arena, const struct diff_rules rules[DIF
             axes->ages_s[axes->age_count++] = axes->ages_s[i];
         }
     }
-    axes->counts[DIFF_AXIS_FACTOR] = axes->age_count + 1;
     return ERR_NONE;
 }
 
+static bool has_reason(const struct diff_axes *axes, const char *pattern)
+{
+    for (size_t i = 0; i < axes->reason_count; i++) {
+        if (strcmp(axes->reasons[i], pattern) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Something that the pattern matches. */
+static const char *example_of(struct arena *arena, const char *pattern)
+{
+    char *example = arena_text(arena, cursor_of_text(pattern));
+    for (char *at = example; at != NULL && *at != 0; at++) {
+        if (*at == '*') {
+            *at = 'x';
+        }
+    }
+    return example;
+}
+
+/* @param ret_is_asked  some rule wants a reason */
+static enum err find_reasons(struct arena *arena, const struct diff_rules rules[DIFF_SIDES],
+                             struct diff_axes *axes, bool *ret_is_asked)
+{
+    size_t most = rules[0].count + rules[1].count;
+    axes->reasons = arena_array(arena, most, sizeof(void *));
+    axes->reason_examples = arena_array(arena, most, sizeof(void *));
+    if (axes->reasons == NULL || axes->reason_examples == NULL) {
+        return ERR_MEMORY;
+    }
+    *ret_is_asked = false;
+    for (size_t i = 0; i < most; i++) {
+        const char *pattern =
+            i < rules[0].count ? rules[0].rules[i]->reason : rules[1].rules[i - rules[0].count]->reason;
+        *ret_is_asked = *ret_is_asked || pattern != NULL;
+        if (pattern != NULL && strcmp(pattern, "*") != 0 && !has_reason(axes, pattern)) {
+            const char *example = example_of(arena, pattern);
+            if (example == NULL) {
+                return ERR_MEMORY;
+            }
+            axes->reasons[axes->reason_count] = pattern;
+            axes->reason_examples[axes->reason_count++] = example;
+        }
+    }
+    return ERR_NONE;
+}
+
+static bool asks_key(const struct diff_rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        if (rules->rules[i]->key != POLICY_KEY_PLAIN || rules->rules[i]->is_key_factor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- cells ---- */
+
 enum err diff_axes_find(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
-                        const struct diff_rules rules[DIFF_SIDES], struct diff_axes *ret)
+                        const struct diff_rules rules[DIFF_SIDES], int64_t at_s, struct diff_axes *ret)
 {
     *ret = (struct diff_axes){0};
-    TRY(find_sources(arena, sides, rules, ret));
+    bool is_reason_asked = false;
     TRY(find_ages(arena, rules, ret));
+    TRY(find_reasons(arena, rules, ret, &is_reason_asked));
+    ret->counts[DIFF_FROM] = diff_sources_find(arena, sides, rules, &ret->sources);
+    ret->counts[DIFF_TIME] = diff_times_find(arena, sides, rules, at_s, &ret->times);
+    ret->counts[DIFF_KEY] = asks_key(&rules[0]) || asks_key(&rules[1]) ? KEYS : 1;
+    ret->counts[DIFF_FACTOR] = ret->age_count + 1;
+    ret->counts[DIFF_REASON] = is_reason_asked ? ret->reason_count + 2 : 1;
     ret->cells = 1;
     for (unsigned axis = 0; axis < DIFF_AXES; axis++) {
-        if (ret->counts[axis] > DIFF_VALUES_MAX || ret->cells * ret->counts[axis] > DIFF_CELLS_MAX) {
+        size_t count = ret->counts[axis];
+        if (count == 0) {
+            return ERR_MEMORY;
+        }
+        if (count > DIFF_VALUES_MAX || ret->cells * count > DIFF_CELLS_MAX) {
             return ERR_TOO_LARGE;
         }
-        ret->cells *= ret->counts[axis];
+        ret->cells *= count;
     }
     return ERR_NONE;
 }
@@ -198,35 +132,65 @@ enum err diff_axes_find(struct arena *arena, const struct policy *const sides[DI
 void diff_axes_apply(const struct diff_axes *axes, size_t cell, struct policy_request *request,
                      struct policy_factor *factor)
 {
-    size_t age = cell % axes->counts[DIFF_AXIS_FACTOR];
-    size_t from = cell / axes->counts[DIFF_AXIS_FACTOR];
-    request->from = axes->from[from];
+    size_t values[DIFF_AXES];
+    for (unsigned axis = DIFF_AXES; axis-- > 0;) {
+        assert(axes->counts[axis] > 0);
+        values[axis] = cell % axes->counts[axis];
+        cell /= axes->counts[axis];
+    }
+    request->from = axes->sources.addresses[values[DIFF_FROM]];
+    request->at_s = axes->times.at_s[values[DIFF_TIME]];
+    request->key = (enum policy_key)values[DIFF_KEY];
     request->factor = NULL;
-    if (age < axes->age_count) {
-        *factor = (struct policy_factor){.has = true, .age_s = axes->ages_s[age]};
+    if (values[DIFF_FACTOR] < axes->age_count) {
+        *factor = (struct policy_factor){.has = true, .age_s = axes->ages_s[values[DIFF_FACTOR]]};
         request->factor = factor;
     }
+    size_t reason = values[DIFF_REASON];
+    request->reason = cursor_of_text(reason == 0                    ? ""
+                                     : reason <= axes->reason_count ? axes->reason_examples[reason - 1]
+                                                                    : "something else");
 }
 
-size_t diff_axes_cell(const struct diff_axes *axes, const struct network *from,
-                      const struct policy_factor *factor)
+static size_t value_of_age(const struct diff_axes *axes, const struct policy_factor *factor)
 {
-    size_t narrowest = SIZE_MAX;
-    for (size_t i = 0; i < axes->counts[DIFF_AXIS_FROM]; i++) {
-        const struct network *network = &axes->networks[axes->sets[i]];
-        bool is_narrower =
-            narrowest == SIZE_MAX || network_contains(&axes->networks[axes->sets[narrowest]], network);
-        if (network_contains(network, from) && is_narrower) {
-            narrowest = i;
-        }
-    }
-    /* An address that no list can tell from the rest. */
-    size_t place = narrowest == SIZE_MAX ? axes->counts[DIFF_AXIS_FROM] - 1 : narrowest;
     size_t age = 0;
     while (age < axes->age_count && (factor == NULL || !factor->has || factor->age_s > axes->ages_s[age])) {
         age++;
     }
-    return place * axes->counts[DIFF_AXIS_FACTOR] + age;
+    return age;
+}
+
+/* The first pattern that matches; where several do, the decision may hang on another one. */
+static size_t value_of_reason(const struct diff_axes *axes, struct cursor reason)
+{
+    if (cursor_len(&reason) == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < axes->reason_count; i++) {
+        if (reason_matches(cursor_of_text(axes->reasons[i]), reason)) {
+            return i + 1;
+        }
+    }
+    return axes->reason_count + 1;
+}
+
+size_t diff_axes_cell(const struct diff_axes *axes, const struct policy_request *request,
+                      const struct network *from)
+{
+    const size_t *counts = axes->counts;
+    const size_t values[DIFF_AXES] = {
+        [DIFF_FROM] = diff_sources_value(&axes->sources, counts[DIFF_FROM], from),
+        [DIFF_TIME] = diff_times_value(&axes->times, counts[DIFF_TIME], request->at_s),
+        [DIFF_KEY] = counts[DIFF_KEY] == 1 ? 0 : (size_t)request->key,
+        [DIFF_FACTOR] = value_of_age(axes, request->factor),
+        [DIFF_REASON] = counts[DIFF_REASON] == 1 ? 0 : value_of_reason(axes, request->reason),
+    };
+    size_t cell = 0;
+    for (unsigned axis = 0; axis < DIFF_AXES; axis++) {
+        cell = cell * counts[axis] + values[axis];
+    }
+    return cell;
 }
 
 /* ---- in words ---- */
@@ -237,30 +201,16 @@ struct words {
     const char *parts[DIFF_AXES]; /* of the axes before the one that is looked at; "" says nothing */
 };
 
-static void append(char *text, size_t size_bytes, const char *between, const char *more)
+void diff_append(char *text, size_t size_bytes, const char *between, const char *more)
 {
     size_t used = strlen(text);
     (void)snprintf(text + used, size_bytes - used, "%s%s", used == 0 ? "" : between, more);
 }
 
-static void say_sources(const struct diff_axes *axes, const bool *chosen, char *text, size_t size_bytes)
-{
-    for (size_t i = 0; i < axes->counts[DIFF_AXIS_FROM]; i++) {
-        bool is_said = false;
-        for (size_t j = 0; j < i; j++) {
-            is_said = is_said || (chosen[j] && strcmp(axes->from_texts[i], axes->from_texts[j]) == 0);
-        }
-        if (chosen[i] && !is_said) {
-            append(text, size_bytes, ", ", *text == 0 ? "from " : "");
-            append(text, size_bytes, "", axes->from_texts[i]);
-        }
-    }
-}
-
 /* Value i means: older than ages_s[i - 1], up to ages_s[i]; the last: none, or older than all. */
 static void say_ages(const struct diff_axes *axes, const bool *chosen, char *text, size_t size_bytes)
 {
-    size_t count = axes->counts[DIFF_AXIS_FACTOR];
+    size_t count = axes->counts[DIFF_FACTOR];
     for (size_t first = 0; first < count; first++) {
         if (!chosen[first]) {
             continue;
@@ -281,8 +231,58 @@ static void say_ages(const struct diff_axes *axes, const bool *chosen, char *tex
             (void)snprintf(words, sizeof words, "factor %s%s%sup to %s", first > 0 ? "over " : "", low,
                            first > 0 ? " and " : "", duration_text(axes->ages_s[last], high));
         }
-        append(text, size_bytes, " or ", words);
+        diff_append(text, size_bytes, " or ", words);
         first = last;
+    }
+}
+
+static void say_keys(const bool *chosen, char *text, size_t size_bytes)
+{
+    static const char *const TEXTS[] = {[POLICY_KEY_PLAIN] = "plain key",
+                                        [POLICY_KEY_TOUCHED] = "touched hardware key",
+                                        [POLICY_KEY_VERIFIED] = "hardware key with PIN"};
+    for (size_t i = 0; i < KEYS; i++) {
+        if (chosen[i]) {
+            diff_append(text, size_bytes, " or ", TEXTS[i]);
+        }
+    }
+}
+
+static void say_reasons(const struct diff_axes *axes, const bool *chosen, char *text, size_t size_bytes)
+{
+    for (size_t i = 0; i < axes->counts[DIFF_REASON]; i++) {
+        if (chosen[i]) {
+            bool is_listed = i > 0 && i <= axes->reason_count;
+            diff_append(text, size_bytes, " or ",
+                        i == 0      ? "no reason"
+                        : is_listed ? "reason "
+                                    : "another reason");
+            diff_append(text, size_bytes, "", is_listed ? axes->reasons[i - 1] : "");
+        }
+    }
+}
+
+static void say(const struct diff_axes *axes, unsigned axis, const bool *chosen, char *text,
+                size_t size_bytes)
+{
+    switch ((enum diff_axis)axis) {
+    case DIFF_FROM:
+        diff_sources_say(&axes->sources, chosen, axes->counts[axis], text, size_bytes);
+        return;
+    case DIFF_TIME:
+        diff_times_say(&axes->times, chosen, axes->counts[axis], text, size_bytes);
+        return;
+    case DIFF_KEY:
+        say_keys(chosen, text, size_bytes);
+        return;
+    case DIFF_FACTOR:
+        say_ages(axes, chosen, text, size_bytes);
+        return;
+    case DIFF_REASON:
+        say_reasons(axes, chosen, text, size_bytes);
+        return;
+    case DIFF_AXES:
+        break;
     }
 }
 
@@ -303,7 +303,7 @@ static void describe_alike(const struct words *words, unsigned axis, const uint8
     }
     char text[DIFF_WHEN_BYTES] = "";
     if (chosen_count < count) {
-        (axis == DIFF_AXIS_FROM ? say_sources : say_ages)(words->axes, chosen, text, sizeof text);
+        say(words->axes, axis, chosen, text, sizeof text);
     }
     struct words next = *words;
     next.parts[axis] = text;
@@ -315,10 +315,10 @@ static void finish(const struct words *words)
     char text[DIFF_WHEN_BYTES] = "";
     for (unsigned axis = 0; axis < DIFF_AXES; axis++) {
         if (words->parts[axis][0] != 0) {
-            append(text, sizeof text, "; ", words->parts[axis]);
+            diff_append(text, sizeof text, "; ", words->parts[axis]);
         }
     }
-    append(words->text, DIFF_WHEN_BYTES, "; or ", text);
+    diff_append(words->text, DIFF_WHEN_BYTES, "; or ", text);
 }
 
 static void describe(const struct words *words, unsigned axis, const uint8_t *cells, size_t count)

@@ -58,29 +58,66 @@ MUST_CHECK enum err diff_rules_find(struct arena *arena, const struct policy *po
 bool diff_rules_equal(const struct policy *const sides[DIFF_SIDES], const uint32_t people[DIFF_SIDES],
                       const uint32_t targets[DIFF_SIDES], const struct diff_rules rules[DIFF_SIDES]);
 
-/* axes.c: the conditions that the rules of both sides can tell apart. */
-enum { DIFF_AXES = 2 };
-struct diff_axes {
+/* axes.c: the conditions that the rules of both sides can tell apart. Each axis has one value for every such
+ * set, and one at least. */
+enum diff_axis { DIFF_FROM, DIFF_TIME, DIFF_KEY, DIFF_FACTOR, DIFF_REASON, DIFF_AXES };
+struct diff_sources {
     struct network *networks; /* of the files, each once, and everywhere */
     size_t network_count;
     size_t *sets; /* of each value: the number of the narrowest network around it */
-    char (*from)[NETWORK_TEXT_BYTES];
-    char (*from_texts)[NETWORK_TEXT_BYTES + POLICY_ID_BYTES];
-    uint32_t *ages_s; /* rising; a further value stands for no factor, and for older ones */
-    size_t counts[DIFF_AXES], age_count, cells;
+    char (*addresses)[NETWORK_TEXT_BYTES];
+    char (*texts)[NETWORK_TEXT_BYTES + POLICY_ID_BYTES];
 };
-enum { DIFF_AXIS_FROM, DIFF_AXIS_FACTOR };
+/* One clause about time: some hours, or a last day. */
+struct diff_clause {
+    const struct hours *hours; /* NULL: `until_s` */
+    const struct zone *zone;
+    int64_t until_s;
+    char text[POLICY_ID_BYTES + ZONE_NAME_BYTES];
+};
+struct diff_times {
+    struct diff_clause *clauses;
+    size_t clause_count;
+    int64_t *at_s;  /* a moment of each value */
+    uint8_t *holds; /* of each value: for each clause whether it holds */
+};
+struct diff_axes {
+    struct diff_sources sources;
+    struct diff_times times;
+    uint32_t *ages_s; /* rising; a further value stands for no factor, and for older ones */
+    size_t age_count;
+    const char *
+        *reasons; /* patterns; the first value stands for none, the last for one that no other matches */
+    const char **reason_examples;
+    size_t reason_count;
+    size_t counts[DIFF_AXES], cells;
+};
 MUST_CHECK enum err diff_axes_find(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
-                                   const struct diff_rules rules[DIFF_SIDES], struct diff_axes *ret);
+                                   const struct diff_rules rules[DIFF_SIDES], int64_t at_s,
+                                   struct diff_axes *ret);
 /** Put the conditions of one cell into a request. @param factor  memory that the request borrows */
 void diff_axes_apply(const struct diff_axes *axes, size_t cell, struct policy_request *request,
                      struct policy_factor *factor);
-/** The cell in which somebody who comes from there with this factor is. */
-size_t diff_axes_cell(const struct diff_axes *axes, const struct network *from,
-                      const struct policy_factor *factor);
+/** The cell in which a request is. @param from  its source */
+size_t diff_axes_cell(const struct diff_axes *axes, const struct policy_request *request,
+                      const struct network *from);
 /** The cells that are set, in words. */
 void diff_axes_describe(const struct diff_axes *axes, const uint8_t *cells,
                         char text[static DIFF_WHEN_BYTES]);
+/** Add words to a text; what does not fit is left out. */
+void diff_append(char *text, size_t size_bytes, const char *between, const char *more);
+
+/* sources.c, times.c: one axis each. `find` returns how many values there are; 0: no memory, or too many. */
+size_t diff_sources_find(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
+                         const struct diff_rules rules[DIFF_SIDES], struct diff_sources *ret);
+size_t diff_sources_value(const struct diff_sources *sources, size_t count, const struct network *from);
+void diff_sources_say(const struct diff_sources *sources, const bool *chosen, size_t count, char *text,
+                      size_t size_bytes);
+size_t diff_times_find(struct arena *arena, const struct policy *const sides[DIFF_SIDES],
+                       const struct diff_rules rules[DIFF_SIDES], int64_t at_s, struct diff_times *ret);
+size_t diff_times_value(const struct diff_times *times, size_t count, int64_t at_s);
+void diff_times_say(const struct diff_times *times, const bool *chosen, size_t count, char *text,
+                    size_t size_bytes);
 
 /* whats.c: what may be asked for, and what the lists of both sides can tell apart in it. */
 struct diff_what {

@@ -238,6 +238,8 @@ const struct host_entry *host_index_overlap(const struct policy *policy, size_t 
 /** `account` "": some account. Only targets of kind ssh know accounts; the users of a database are in `can`.
  */
 bool rule_allows_account(const struct rule *rule, const struct target *target, struct cursor account);
+/** A `*` of the pattern stands for any text. */
+bool reason_matches(struct cursor pattern, struct cursor reason);
 /** The first clause of `when` that does not hold, else POLICY_CLAUSE_NONE. */
 enum policy_clause rule_failing_condition(const struct policy *policy, const struct rule *rule,
                                           const struct network *from, const struct policy_request *request);

@@ -362,6 +362,7 @@ enum err monitor_start(const struct gateway_config *config, const char *libexec_
     monitor->started_s = clock_wall_s();
     REPORT(monitor, "daemon.started", EVENT_SUCCESS, {.key = "policy", .text = monitor->policy_hash},
            EVENT_NUMBER("pid", (uint64_t)getpid()));
+    report_evidence(monitor, "policy", monitor->policy_hash);
     status_tick(monitor, clock_monotonic_us());
     *ret = monitor;
     return ERR_NONE;

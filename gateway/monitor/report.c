@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/writer.h"
+#include "policy/decided.h"
 #include "state.h"
 
 enum { LEAF_BYTES = 2048 };
@@ -79,6 +80,20 @@ void report_closed(struct access *access, const char *reason, uint64_t to_target
            EVENT_NUMBER("from_target_bytes", from_target_bytes), {.key = "sentence", .text = reason});
 }
 
+void report_decision(const struct access *access, bool is_allowed, const char *code)
+{
+    struct policy_request request = target_request(access);
+    struct policy_decided decided;
+    char line[DECIDED_LINE_BYTES];
+    policy_decided_of(&request, &decided);
+    decided.is_allowed = is_allowed;
+    (void)snprintf(decided.session, sizeof decided.session, "%s", access->sid_text);
+    (void)snprintf(decided.rule, sizeof decided.rule, "%s", access->rule);
+    (void)snprintf(decided.code, sizeof decided.code, "%s", code);
+    (void)snprintf(decided.policy, sizeof decided.policy, "%s", access->connection->monitor->policy_hash);
+    report_evidence(access->connection->monitor, "decision", policy_decided_write(&decided, line));
+}
+
 void report_evidence(struct monitor *monitor, const char *kind, const char *text)
 {
     char printable[LEAF_BYTES - 64];
@@ -89,7 +104,8 @@ void report_evidence(struct monitor *monitor, const char *kind, const char *text
         }
     }
     char leaf[LEAF_BYTES];
-    (void)snprintf(leaf, sizeof leaf, "%s %s", kind, printable);
+    char time[CLOCK_TEXT_BYTES];
+    (void)snprintf(leaf, sizeof leaf, "%s %s %s", kind, clock_text(clock_wall_us(), time), printable);
     uint8_t body[LEAF_BYTES + 8];
     struct writer out = writer_of(body, sizeof body);
     writer_text(&out, leaf);

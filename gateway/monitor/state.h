@@ -336,7 +336,9 @@ void report_access(struct access *access, const char *event, enum event_outcome 
 /** "target.closed", with the bytes that passed: of all channels inside, or of the stream. */
 void report_closed(struct access *access, const char *reason, uint64_t to_target_bytes,
                    uint64_t from_target_bytes);
-/** Add a leaf to the evidence log; words are made printable. */
+/** Add what the policy said to the evidence log, with all that it was asked. @param code  "" when allowed */
+void report_decision(const struct access *access, bool is_allowed, const char *code);
+/** Add a leaf to the evidence log, with the time; words are made printable. */
 void report_evidence(struct monitor *monitor, const char *kind, const char *text);
 
 /* child.c */

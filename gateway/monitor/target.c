@@ -49,14 +49,8 @@ void target_send_denied(const struct access *access, enum target_denial kind, co
 static void deny_as(struct access *access, enum target_denial kind, const char *event, const char *code,
                     const char *sentence)
 {
-    struct connection *connection = access->connection;
     report_access(access, event, EVENT_DENIED, code, sentence);
-    char leaf[1024];
-    (void)snprintf(leaf, sizeof leaf,
-                   "denied session=%s person=%s from=%s host=%s port=%u account=%s code=%s policy=%s",
-                   access->sid_text, connection->person, connection->from, access->host, access->port,
-                   access->account[0] != 0 ? access->account : "-", code, connection->monitor->policy_hash);
-    report_evidence(connection->monitor, "decision", leaf);
+    report_decision(access, false, code);
     char text[LIMIT_SENTENCE_BYTES];
     (void)snprintf(text, sizeof text, "%.*s [%s]", (int)(sizeof text - POLICY_CODE_BYTES - 4), sentence,
                    code);

@@ -184,14 +184,7 @@ void target_grant(struct access *access, const struct policy_decision *decision,
     }
     *access->grant = decision->grant;
     access->state = ACCESS_GRANTING;
-    const struct connection *connection = access->connection;
-    char leaf[1024];
-    (void)snprintf(leaf, sizeof leaf,
-                   "allowed session=%s person=%s from=%s host=%s port=%u account=%s rule=%s policy=%s",
-                   access->sid_text, connection->person, connection->from, access->host, access->port,
-                   access->account[0] != 0 ? access->account : "-", access->rule,
-                   connection->monitor->policy_hash);
-    report_evidence(connection->monitor, "decision", leaf);
+    report_decision(access, true, "");
     access->needs_credential = access->kind == POLICY_TARGET_SSH;
     bool is_ready = open_recording(access) == ERR_NONE;
     if (!is_ready || (access->needs_credential && ask_certificate(access, public_key) != ERR_NONE)) {

@@ -7,4 +7,8 @@
  */
 int policy_command(int argc, char **argv);
 
+struct policy;
+/** Load a file, or print why it cannot be loaded. @return NULL then; OWNED, policy_free() */
+struct policy *policy_command_open(const char *file_name);
+
 #endif

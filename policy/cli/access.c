@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "matrix.h"
+#include "policy/command.h"
 
 enum shape { SHAPE_TEXT, SHAPE_JSON, SHAPE_CSV };
 
@@ -46,7 +47,7 @@ static void print(const struct matrix *matrix, enum shape shape, bool is_by_pers
 
 static int list(const char *file_name, const struct policy_diff_scope *scope, enum shape shape)
 {
-    struct policy *policy = cli_open(file_name);
+    struct policy *policy = policy_command_open(file_name);
     if (policy == NULL) {
         return CLI_INVALID;
     }

@@ -22,8 +22,6 @@ struct policy *cli_load(const char *file_name, struct policy_report *report);
 void cli_print_findings(const struct yaml_report *findings);
 /** Errors, or warnings, as a list of objects. OWNED by the caller. */
 json_t *cli_json_findings(const struct yaml_report *findings, bool is_warning);
-/** Load a file, or print why it cannot be loaded. @return NULL then. */
-struct policy *cli_open(const char *file_name);
 /** Prints and frees. */
 void cli_print_json(json_t *json);
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli.h"
 #include "matrix.h"
+#include "policy/command.h"
 
 struct question {
     const char *before, *after;
@@ -13,7 +14,7 @@ struct question {
     bool is_json, counts_losses;
 };
 
-struct policy *cli_open(const char *file_name)
+struct policy *policy_command_open(const char *file_name)
 {
     struct policy_report report;
     struct policy *policy = cli_load(file_name, &report);
@@ -138,8 +139,8 @@ int cli_diff(int argc, char **argv)
     if (status != CLI_OK) {
         return status;
     }
-    struct policy *before = cli_open(question.before);
-    struct policy *after = cli_open(question.after);
+    struct policy *before = policy_command_open(question.before);
+    struct policy *after = policy_command_open(question.after);
     const struct policy *policies[] = {before, after};
     status = before == NULL || after == NULL ? CLI_INVALID : compare(&question, policies);
     policy_free(before);

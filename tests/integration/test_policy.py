@@ -1,6 +1,7 @@
 """What is not allowed: one sentence with its code for the engineer, one event for the operator."""
 
 import concurrent.futures
+import json
 import re
 import signal
 import threading
@@ -321,6 +322,22 @@ class OperatorTest(LabCase):
         self.assertIn(code, said.stdout)
         said = self.bastion(*question, "exec node1 as deploy: true")
         self.assertIn("ci-nodes", said.stdout)
+
+    def test_replay_asks_the_past_of_another_policy(self):
+        self.assertEqual(self.ssh("node1", "echo in").stdout, b"in\n")
+        self.assertNotEqual(self.ssh("root@node1", "true").returncode, 0)
+        good = read(self.lab.gateway.policy)
+        new = self.lab.path("new.yaml")
+        replay = ["policy", "replay", "--json", "--config", self.lab.gateway.config]
+        eventually(lambda: json.loads(self.bastion(*replay, self.lab.gateway.policy).stdout)["asked"] >= 2, "both are in the log")
+        write(new, re.sub(r"as: \[ec2-user, deploy\]\n    can: \{ shell: true, exec: true", "as: [root]\n    can: { shell: true, exec: true",
+                          good.replace("login_as: [ec2-user, deploy]", "login_as: [ec2-user, deploy, root]")))
+        done = self.bastion(*replay, new, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        changes = {(one["account"], one["change"]) for one in json.loads(done.stdout)["changes"] if one["person"] == "deploy-bot"}
+        self.assertEqual(changes & {("deploy", "denied"), ("root", "allowed")}, {("deploy", "denied"), ("root", "allowed")})
+        said = self.bastion("policy", "replay", "--since", "1h", "--config", self.lab.gateway.config, new, check=False).stdout
+        self.assertRegex(said, r"(?m)^\+ deploy-bot at node1:22 as root: 1 times, .*\n    was denied \(D-AS-[0-9a-f]+\), would be allowed by: ci-nodes$")
 
     def test_signals_end_the_daemon_in_order(self):
         child = self.ssh_start("node1", "cat")

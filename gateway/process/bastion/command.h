@@ -25,6 +25,7 @@ int files_command(int argc, char **argv);
 int export_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int status_command(int argc, char **argv);
+int policy_main(int argc, char **argv);
 
 /* --- options.c --------------------------------------------------------------------------------------- */
 

@@ -6,14 +6,13 @@
 
 #include "command.h"
 #include "enroll/enroll.h"
-#include "policy/command.h"
 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
 } COMMANDS[] = {
-    {"policy", policy_command, "check a policy file, explain a decision"},
+    {"policy", policy_main, "check a policy file, explain a decision"},
     {"status", status_command, "what the running gateway is doing"},
     {"sessions", sessions_command, "list recorded sessions"},
     {"replay", replay_command, "show a recording in this terminal"},
