@@ -13,7 +13,7 @@ enum { WORD_BITS = 64, DEFAULT_MFA_AGE_S = 8 * 3600, TEXT_BYTES = LIMIT_SENTENCE
 struct question {
     const struct policy *policy;
     const struct policy_request *request;
-    const struct person *person;
+    const struct membership *membership;
     const struct target *target;
     uint32_t target_number;
     struct network from; /* family 0 lies in no network */
@@ -66,8 +66,8 @@ static uint64_t bits_at(const struct walk *walk, size_t word)
 {
     const struct question *question = walk->question;
     uint64_t bits = 0;
-    for (size_t i = 0; i < question->person->group_count; i++) {
-        bits |= bit_table_row(walk->table->by_group, walk->table, question->person->groups[i])[word];
+    for (size_t i = 0; i < question->membership->count; i++) {
+        bits |= bit_table_row(walk->table->by_group, walk->table, question->membership->groups[i])[word];
     }
     return bits & bit_table_row(walk->table->by_target, walk->table, question->target_number)[word];
 }
@@ -110,6 +110,9 @@ static void add_rule_name(struct policy_grant *grant, const char *id)
 {
     size_t used = strlen(grant->rule);
     size_t len = strlen(id);
+    if (len == 0) {
+        return; /* what a policy gives that only observes */
+    }
     static const char MORE[] = ",...";
     if (used + 1 + len + sizeof MORE <= sizeof grant->rule) {
         (void)snprintf(grant->rule + used, sizeof grant->rule - used, "%s%s", used == 0 ? "" : ",", id);
@@ -201,7 +204,9 @@ static void add_to_grant(struct policy_grant *grant, const struct question *ques
     uint32_t idle_s = rule->limits.idle_s != 0 ? rule->limits.idle_s : policy->limits.idle_s;
     grant->session_limit_s = stricter(session_s, grant->session_limit_s);
     grant->idle_limit_s = stricter(idle_s, grant->idle_limit_s);
-    grant->channels = policy->limits.channels;
+    grant->channels =
+        (uint16_t)stricter(grant->channels, stricter(rule->limits.channels, policy->limits.channels));
+    grant->connections = (uint16_t)stricter(rule->limits.connections, grant->connections);
     if ((bits & CAN_DB) == 0 || rule_names_database(rule, question->request)) {
         add_rule_name(grant, rule->id);
     }
@@ -389,6 +394,50 @@ static void deny_by_rule(const struct question *question, const struct nearest *
     }
 }
 
+/* Everything that the target knows and `never` does not take away, within the limits of the defaults. */
+static void grant_everything(const struct question *question, struct policy_grant *grant)
+{
+    static const uint8_t ALL_NAMES[] = {0, 0, 0, 1, '*'};
+    const struct cursor all = {ALL_NAMES, ALL_NAMES + sizeof ALL_NAMES};
+    const struct rule rule = {
+        .id = "",
+        .can = {.shell = true,
+                .agent = true,
+                .x11 = true,
+                .connect = true,
+                .forward = GRANT_FORWARD_ANY,
+                .remote_forward = GRANT_FORWARD_ANY,
+                .exec = GRANT_EXEC_ANY,
+                .sftp = GRANT_SFTP_WRITE,
+                .db_opaque = true,
+                .db_rights = GRANT_DB_RIGHTS,
+                .db_users = all,
+                .db_databases = all},
+        .record = {.exec_cap_bytes = UINT64_MAX},
+    };
+    add_to_grant(grant, question, &rule, can_bits(&rule.can) & ~question->denied);
+}
+
+static bool target_knows_account(const struct question *question)
+{
+    const struct target *target = question->target;
+    struct rule all = {.accounts = target->accounts, .account_count = target->account_count};
+    return rule_allows_account(&all, target, question->account);
+}
+
+/* What the rules said stays in the decision, but it is given. */
+static void observe(const struct question *question, struct policy_decision *ret)
+{
+    bool is_asked = ret->verdict == POLICY_NEEDS_FACTOR || ret->verdict == POLICY_NEEDS_REASON;
+    if (is_asked || (CAN_ALL & can_bits_of(question->request->action) & ~question->denied) == 0 ||
+        !target_knows_account(question)) {
+        return;
+    }
+    ret->is_observed = ret->verdict == POLICY_DENIED;
+    ret->verdict = POLICY_ALLOWED;
+    grant_everything(question, &ret->grant);
+}
+
 static void decide_by_rules(struct question *question, struct policy_decision *ret)
 {
     collect_nevers(question);
@@ -408,8 +457,14 @@ void policy_decide(const struct policy *policy, const struct policy_request *req
                    struct policy_decision *ret)
 {
     *ret = (struct policy_decision){0};
-    uint32_t person = 0;
-    if (names_find(&policy->people_by_name, cursor_of_text(request->person), &person) != ERR_NONE) {
+    struct membership membership;
+    enum err err = membership_of(policy, request->person, request->principals, &membership);
+    if (err != ERR_NONE && err != ERR_NOT_FOUND) {
+        deny(ret, "GROUPS", NULL, "the principals of the certificate of %s lead to too many groups",
+             request->person);
+        return;
+    }
+    if (err != ERR_NONE) {
         deny(ret, "UNKNOWN-PERSON", NULL, "no group of the policy names %s", request->person);
         return;
     }
@@ -421,7 +476,7 @@ void policy_decide(const struct policy *policy, const struct policy_request *req
     }
     struct question question = {.policy = policy,
                                 .request = request,
-                                .person = &policy->people[person],
+                                .membership = &membership,
                                 .target = &policy->targets[target],
                                 .target_number = target,
                                 .account = cursor_of_text(request->account)};
@@ -430,17 +485,42 @@ void policy_decide(const struct policy *policy, const struct policy_request *req
         question.from = (struct network){0};
     }
     decide_by_rules(&question, ret);
+    if (policy->is_observing) {
+        observe(&question, ret);
+    }
+}
+
+bool policy_is_observing(const struct policy *policy)
+{
+    return policy->is_observing;
+}
+
+bool policy_has_principals(const struct policy *policy)
+{
+    return policy->principal_count > 0;
 }
 
 enum err policy_person(const struct policy *policy, const char *person, struct policy_person *ret)
 {
-    uint32_t number = 0;
-    TRY(names_find(&policy->people_by_name, cursor_of_text(person), &number));
-    const struct person *found = &policy->people[number];
+    return policy_person_certified(policy, person, (struct cursor){NULL, NULL}, ret);
+}
+
+enum err policy_person_certified(const struct policy *policy, const char *person, struct cursor principals,
+                                 struct policy_person *ret)
+{
+    struct membership membership;
+    TRY(membership_of(policy, person, principals, &membership));
+    uint64_t age_s = 0;
+    bool is_key_factor = false;
+    for (size_t i = 0; i < membership.count; i++) {
+        const struct group *group = &policy->groups[membership.groups[i]];
+        age_s = group->max_mfa_age_s > age_s ? group->max_mfa_age_s : age_s;
+        is_key_factor = is_key_factor || group->is_key_factor;
+    }
     *ret = (struct policy_person){
-        .is_machine = found->is_machine,
-        .max_mfa_age_s = found->max_mfa_age_s == 0 ? DEFAULT_MFA_AGE_S : found->max_mfa_age_s,
-        .is_key_factor = found->is_key_factor,
+        .is_machine = membership.person != NULL && membership.person->is_machine,
+        .max_mfa_age_s = age_s == 0 ? DEFAULT_MFA_AGE_S : age_s,
+        .is_key_factor = is_key_factor,
         .connections = policy->limits.connections,
         .channels = policy->limits.channels,
     };

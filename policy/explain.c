@@ -37,11 +37,28 @@ const char *policy_clause_text(enum policy_clause clause)
     return TEXTS[clause];
 }
 
+static bool names_principal(const struct group *group, struct cursor principals)
+{
+    struct cursor name;
+    while (cursor_len(&principals) > 0 &&
+           cursor_string(&principals, LIMIT_PRINCIPALS_BYTES, &name) == ERR_NONE) {
+        for (size_t i = 0; i < group->principal_count; i++) {
+            if (cursor_equal(group->principals[i], name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool names_person(const struct case_file *file, const uint32_t *groups, size_t count)
 {
     const struct policy *policy = file->policy;
     for (size_t i = 0; i < count; i++) {
         const struct group *group = &policy->groups[groups[i]];
+        if (names_principal(group, file->request->principals)) {
+            return true;
+        }
         for (size_t j = 0; j < group->people_count; j++) {
             if (strcmp(policy->people[group->people[j]].name, file->request->person) == 0) {
                 return true;
@@ -63,8 +80,8 @@ static bool names_target(const struct case_file *file, const struct selector *se
 
 static bool is_known_person(const struct case_file *file)
 {
-    for (size_t i = 0; i < file->policy->people_count; i++) {
-        if (strcmp(file->policy->people[i].name, file->request->person) == 0) {
+    for (uint32_t i = 0; i < file->policy->group_count; i++) {
+        if (names_person(file, &i, 1)) {
             return true;
         }
     }

@@ -39,6 +39,7 @@ void grant_write(struct writer *out, const struct policy_grant *grant)
     writer_u32be(out, grant->session_limit_s);
     writer_u32be(out, grant->idle_limit_s);
     writer_u16be(out, grant->channels);
+    writer_u16be(out, grant->connections);
     writer_text(out, grant->rule);
     writer_string(out, cursor_of(grant->patterns, grant->patterns_len_bytes));
     writer_string(out, cursor_of(grant->places, grant->places_len_bytes));
@@ -220,6 +221,7 @@ static MUST_CHECK enum err read_fields(struct cursor *in, struct policy_grant *g
     TRY(cursor_u32be(in, &grant->session_limit_s));
     TRY(cursor_u32be(in, &grant->idle_limit_s));
     TRY(cursor_u16be(in, &grant->channels));
+    TRY(cursor_u16be(in, &grant->connections));
     TRY(cursor_text(in, grant->rule, sizeof grant->rule));
     TRY(read_patterns(in, grant));
     TRY(read_places(in, grant));

@@ -28,12 +28,18 @@ static void read_version(void *context, const struct yaml_node *value, void *int
 
 static void read_mode(void *context, const struct yaml_node *value, void *into)
 {
+    static const char *const WORDS[] = {"enforce", "observe", NULL};
     (void)into;
     struct loader *loader = context;
-    if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "observe")) {
-        LOADER_ERROR(loader, value, "\"mode: observe\" is not supported by this version");
-    } else if (value->kind != YAML_TEXT || !cursor_equal_text(value->text, "enforce")) {
-        LOADER_ERROR(loader, value, "\"mode\" must be enforce");
+    unsigned number = 0;
+    if (!loader_choice(loader, value, WORDS, &number)) {
+        return;
+    }
+    loader->policy->is_observing = number == 1;
+    if (loader->policy->is_observing) {
+        yaml_report_warning(
+            loader->report, value->line, value->column,
+            "\"mode: observe\" denies nothing but what \"never\" lists: it is for trying a policy");
     }
 }
 
@@ -109,14 +115,6 @@ static void note_factor_ages(struct policy *policy)
             group->max_mfa_age_s =
                 rule->mfa_age_s > group->max_mfa_age_s ? rule->mfa_age_s : group->max_mfa_age_s;
             group->is_key_factor = group->is_key_factor || rule->is_key_factor;
-        }
-    }
-    for (size_t i = 0; i < policy->people_count; i++) {
-        struct person *person = &policy->people[i];
-        for (size_t j = 0; j < person->group_count; j++) {
-            uint32_t age_s = policy->groups[person->groups[j]].max_mfa_age_s;
-            person->is_key_factor = person->is_key_factor || policy->groups[person->groups[j]].is_key_factor;
-            person->max_mfa_age_s = age_s > person->max_mfa_age_s ? age_s : person->max_mfa_age_s;
         }
     }
 }
@@ -201,6 +199,7 @@ void policy_free(struct policy *policy)
 {
     if (policy != NULL) {
         names_done(&policy->people_by_name);
+        names_done(&policy->principals_by_name);
         host_index_done(&policy->hosts);
         arena_done(&policy->arena);
         free(policy);

@@ -1,5 +1,7 @@
 #include "loader.h"
 
+#include <string.h>
+
 #include "base/text.h"
 
 void load_networks(struct loader *loader, const struct yaml_node *section)
@@ -72,19 +74,46 @@ static void read_users(void *context, const struct yaml_node *value, void *into)
     }
 }
 
+/* What a certificate can name; people's own names are among them, and are for `users`. */
+static void read_principals(void *context, const struct yaml_node *value, void *into)
+{
+    enum { PRINCIPAL_BYTES = 255 };
+    struct loader *loader = context;
+    struct group *group = into;
+    if (!loader_is_text_list(loader, value, POLICY_GROUP_PRINCIPALS_MAX)) {
+        return;
+    }
+    group->principals = loader_alloc(loader, value->count, sizeof *group->principals);
+    for (const struct yaml_node *item = value->first; item != NULL && group->principals != NULL;
+         item = item->next) {
+        if (cursor_len(&item->text) > PRINCIPAL_BYTES ||
+            memchr(item->text.at, ',', cursor_len(&item->text))) {
+            LOADER_ERROR(loader, item, "\"%.64s\" cannot be a principal: at most %d bytes, no comma",
+                         NODE_TEXT(item), PRINCIPAL_BYTES);
+        }
+        group->principals[group->principal_count++] = loader_copy(loader, item);
+    }
+}
+
 static void read_group(struct loader *loader, const struct yaml_node *value, struct group *group)
 {
     static const struct yaml_field FIELDS[] = {
-        {.name = "users", .is_required = true, .read = read_users},
+        {.name = "users", .read = read_users},
         {.name = "machine", .type = YAML_FIELD_BOOL, .offset = offsetof(struct group, is_machine)},
-        {.name = "principals", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "principals", .read = read_principals},
         {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
         {.name = "schedule", .type = YAML_FIELD_UNSUPPORTED},
     };
     *group = (struct group){
         .name = loader_text(loader, value->key), .line = value->key->line, .column = value->key->column};
-    (void)yaml_map_read(loader->report, value, "a group of people", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                        loader, group);
+    bool is_good = yaml_map_read(loader->report, value, "a group of people", FIELDS,
+                                 sizeof FIELDS / sizeof FIELDS[0], loader, group);
+    if (is_good && group->people_count == 0 && group->principal_count == 0) {
+        LOADER_ERROR(loader, value, "a group of people needs \"users\" or \"principals\"");
+    }
+    if (is_good && group->is_machine && group->principal_count > 0) {
+        LOADER_ERROR(loader, value, "a group of machines cannot have \"principals\": name its users");
+    }
 }
 
 static size_t users_of(const struct yaml_node *section)
@@ -127,6 +156,49 @@ static void link_people(struct loader *loader)
     }
 }
 
+/* The number of a principal, which is added when new. */
+static uint32_t principal_number(struct loader *loader, struct cursor name)
+{
+    struct policy *policy = loader->policy;
+    uint32_t number = 0;
+    if (names_find(&policy->principals_by_name, name, &number) == ERR_NONE) {
+        return number;
+    }
+    number = (uint32_t)policy->principal_count++;
+    policy->principals[number].name = name;
+    loader->is_out_of_memory =
+        loader->is_out_of_memory || names_add(&policy->principals_by_name, name, number) != ERR_NONE;
+    return number;
+}
+
+/* As link_people(), for principals. */
+static void link_principals(struct loader *loader)
+{
+    struct policy *policy = loader->policy;
+    size_t total = 0;
+    for (size_t i = 0; i < policy->group_count; i++) {
+        total += policy->groups[i].principal_count;
+    }
+    policy->principals = loader_alloc(loader, total, sizeof *policy->principals);
+    for (size_t i = 0; i < policy->group_count && !loader->is_out_of_memory; i++) {
+        for (size_t j = 0; j < policy->groups[i].principal_count; j++) {
+            policy->principals[principal_number(loader, policy->groups[i].principals[j])].group_count++;
+        }
+    }
+    for (size_t i = 0; i < policy->principal_count && !loader->is_out_of_memory; i++) {
+        struct principal *principal = &policy->principals[i];
+        principal->groups = loader_alloc(loader, principal->group_count, sizeof *principal->groups);
+        principal->group_count = 0;
+    }
+    for (uint32_t i = 0; i < policy->group_count && !loader->is_out_of_memory; i++) {
+        for (size_t j = 0; j < policy->groups[i].principal_count; j++) {
+            struct principal *principal =
+                &policy->principals[principal_number(loader, policy->groups[i].principals[j])];
+            principal->groups[principal->group_count++] = i;
+        }
+    }
+}
+
 void load_people(struct loader *loader, const struct yaml_node *section)
 {
     struct policy *policy = loader->policy;
@@ -152,5 +224,6 @@ void load_people(struct loader *loader, const struct yaml_node *section)
     }
     if (!loader->is_out_of_memory) {
         link_people(loader);
+        link_principals(loader);
     }
 }

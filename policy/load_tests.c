@@ -19,6 +19,8 @@ struct test {
     int64_t at_s;
     struct cursor reason;
     enum policy_key key;
+    size_t principals_len;
+    uint8_t principals[LIMIT_PRINCIPALS_BYTES];
     const struct yaml_node *allow, *deny;
 };
 
@@ -40,7 +42,8 @@ static void read_user(void *context, const struct yaml_node *value, void *into)
         return;
     }
     memcpy(test->user, value->text.at, cursor_len(&value->text) + 1);
-    if (names_find(&loader->policy->people_by_name, value->text, &person) != ERR_NONE) {
+    if (!policy_has_principals(loader->policy) &&
+        names_find(&loader->policy->people_by_name, value->text, &person) != ERR_NONE) {
         yaml_report_warning(loader->report, value->line, value->column, "no group names \"%s\"", test->user);
     }
 }
@@ -85,6 +88,24 @@ static void read_reason(void *context, const struct yaml_node *value, void *into
     }
 }
 
+static void read_principals(void *context, const struct yaml_node *value, void *into)
+{
+    struct loader *loader = context;
+    struct test *test = into;
+    struct writer out = writer_of(test->principals, sizeof test->principals);
+    struct cursor written = {NULL, NULL};
+    if (!loader_is_text_list(loader, value, SIZE_MAX)) {
+        return;
+    }
+    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
+        writer_string(&out, item->text);
+    }
+    if (writer_done(&out, &written) != ERR_NONE) {
+        LOADER_ERROR(loader, value, "\"principals\" can have %d bytes in all", LIMIT_PRINCIPALS_BYTES);
+    }
+    test->principals_len = cursor_len(&written);
+}
+
 static void read_as(void *context, const struct yaml_node *value, void *into)
 {
     static const struct yaml_field FIELDS[] = {
@@ -94,7 +115,7 @@ static void read_as(void *context, const struct yaml_node *value, void *into)
         {.name = "at", .offset = offsetof(struct test, at_s), .read = read_at},
         {.name = "reason", .offset = offsetof(struct test, reason), .read = read_reason},
         {.name = "key", .offset = offsetof(struct test, key), .read = loader_key},
-        {.name = "principals", .type = YAML_FIELD_UNSUPPORTED},
+        {.name = "principals", .read = read_principals},
         {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
     };
     struct loader *loader = context;
@@ -142,6 +163,7 @@ static void run_line(struct loader *loader, const struct test *test, const struc
     }
     struct policy_request request = {
         .person = test->user,
+        .principals = cursor_of(test->principals, test->principals_len),
         .from = test->from,
         .host = line.host,
         .port = line.port,
@@ -156,7 +178,7 @@ static void run_line(struct loader *loader, const struct test *test, const struc
     };
     struct policy_decision decision;
     policy_decide(loader->policy, &request, &decision);
-    if ((decision.verdict == POLICY_ALLOWED) == is_allowed) {
+    if ((decision.verdict == POLICY_ALLOWED && !decision.is_observed) == is_allowed) {
         return;
     }
     if (is_allowed) {

@@ -297,7 +297,7 @@ void loader_record(struct loader *loader, const struct yaml_node *node, struct r
 void loader_limits(struct loader *loader, const struct yaml_node *node, bool is_default,
                    struct limit_rules *ret)
 {
-    enum { SHORTEST_S = 10, LONGEST_S = 30 * 86400, CONNECTIONS_MAX = 1000, RULE_FIELDS = 2 };
+    enum { SHORTEST_S = 10, LONGEST_S = 30 * 86400, CONNECTIONS_MAX = 1000 };
     static const struct yaml_field FIELDS[] = {
         {.name = "session",
          .type = YAML_FIELD_DURATION,
@@ -322,5 +322,5 @@ void loader_limits(struct loader *loader, const struct yaml_node *node, bool is_
     };
     (void)yaml_map_read(loader->report, node,
                         is_default ? "\"limits\" of \"defaults\"" : "\"limits\" of a rule", FIELDS,
-                        is_default ? sizeof FIELDS / sizeof FIELDS[0] : RULE_FIELDS, loader, ret);
+                        sizeof FIELDS / sizeof FIELDS[0], loader, ret);
 }

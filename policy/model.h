@@ -19,6 +19,7 @@ enum {
     POLICY_WILDCARDS_MAX = 4096,    /* host patterns with "*", over all targets */
     POLICY_RULE_NETWORKS_MAX = 256, /* `from` of one rule */
     POLICY_PATTERNS_MAX = 64,       /* commands of one rule */
+    POLICY_GROUP_PRINCIPALS_MAX = 1000,
 };
 
 /* What a grant can hold, as bits: of a rule's `can` and of a never's `deny`. */
@@ -59,8 +60,6 @@ struct person {
     uint32_t *groups;
     size_t group_count;
     bool is_machine;
-    uint32_t max_mfa_age_s; /* 0: no rule says */
-    bool is_key_factor;     /* some rule takes a hardware key for the factor */
 };
 
 struct group {
@@ -68,9 +67,17 @@ struct group {
     unsigned line, column;
     uint32_t *people;
     size_t people_count;
+    struct cursor *principals; /* of certificates */
+    size_t principal_count;
     bool is_machine;
     uint32_t max_mfa_age_s; /* 0: no rule for the group says */
-    bool is_key_factor;
+    bool is_key_factor;     /* some rule takes a hardware key for the factor */
+};
+
+struct principal {
+    struct cursor name;
+    uint32_t *groups;
+    size_t group_count;
 };
 
 struct target {
@@ -127,7 +134,8 @@ struct record_rules {
 
 struct limit_rules {
     uint32_t session_s, idle_s;
-    uint16_t connections, channels; /* of `defaults` only */
+    uint16_t connections,
+        channels; /* in `defaults` of all connections, in a rule of accesses to one target */
 };
 
 struct rule {
@@ -186,6 +194,7 @@ struct host_index {
 struct policy {
     struct arena arena;
     uint8_t sha256[POLICY_HASH_BYTES];
+    bool is_observing;
     struct network_set *network_sets;
     struct group *groups;
     struct person *people;
@@ -197,6 +206,9 @@ struct policy {
     struct limit_rules limits;
     struct zone *zones;
     uint32_t zone_count;
+    struct principal *principals;
+    size_t principal_count;
+    struct names principals_by_name;
     struct names people_by_name;
     struct host_index hosts;
     struct bit_table rule_bits, never_bits;
@@ -214,6 +226,18 @@ static inline bool target_is_database(const struct target *target)
 }
 /** What a rule's `can` holds, as bits. */
 unsigned can_bits(const struct can *can);
+
+/* membership.c */
+enum { MEMBERSHIP_GROUPS_MAX = 1024 };
+struct membership {
+    const struct person *person; /* NULL: known by principals alone */
+    size_t count;
+    uint32_t groups[MEMBERSHIP_GROUPS_MAX];
+};
+/** @return ERR_NOT_FOUND when no group names the person or a principal; ERR_TOO_LARGE for too many groups,
+ * and as cursor_string(): then nothing may be allowed, for a `never` could be missed. */
+MUST_CHECK enum err membership_of(const struct policy *policy, const char *person, struct cursor principals,
+                                  struct membership *ret);
 
 /* bit_table.c */
 MUST_CHECK enum err bit_table_of_rules(struct policy *policy);

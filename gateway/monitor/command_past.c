@@ -30,6 +30,7 @@ static const struct {
                    "its certificate is "
                    "not good; only your operators can check it."},
     {"D-IDLE", "Nothing passed for longer than the policy allows; ServerAliveInterval does not count."},
+    {"D-ACCESSES", "The policy bounds how many sessions a person has on one target; end one of them."},
     {"D-LIMIT", "The policy bounds the length of a session; connect again."},
     {"D-LOCKED", "Too many wrong codes; wait, or ask your operators."},
     {"D-LOGIN", "The host's sshd refused the bastion's certificate; your operators look at that host."},
@@ -110,6 +111,7 @@ static void explain(struct command *command, const struct history_denial *denial
     const struct monitor *monitor = connection->monitor;
     const struct policy_factor factor = {.has = denial->has_factor, .age_s = denial->factor_age_s};
     const struct policy_request request = {.person = connection->person,
+                                           .principals = identity_principals(connection),
                                            .from = denial->from,
                                            .host = denial->host,
                                            .port = denial->port,

@@ -82,7 +82,7 @@ static void say_lease(struct command *command)
     uint64_t lease_age_seconds = 0;
     bool has_lease = lease_age_s(&monitor->leases, connection->person, connection->key_sha256,
                                  connection->from, now_us, &lease_age_seconds) &&
-                     policy_person(monitor->policy, connection->person, &known) == ERR_NONE &&
+                     identity_person(connection, &known) == ERR_NONE &&
                      lease_age_seconds < known.max_mfa_age_s;
     if (!has_lease) {
         command_say(command, "Lease: none; the next connection asks for the factor.\n");

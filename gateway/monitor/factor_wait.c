@@ -40,7 +40,7 @@ static bool take_lease(struct connection *connection)
     struct monitor *monitor = connection->monitor;
     struct policy_person known;
     if (connection->phase == PHASE_FACTOR) {
-        return policy_person(monitor->policy, connection->person, &known) == ERR_NONE &&
+        return identity_person(connection, &known) == ERR_NONE &&
                identity_take_lease(connection, known.max_mfa_age_s);
     }
     uint64_t passed_us = 0;

@@ -58,6 +58,7 @@ static enum err find_key(struct connection *connection, struct cursor user, stru
     }
     (void)snprintf(person, sizeof person, "%.*s", (int)cursor_len(&user), (const char *)user.at);
     struct policy_person known;
+    connection->principals_len = 0;
     TRY(policy_person(connection->monitor->policy, person, &known));
     OWNED_BYTES *file = NULL;
     size_t len = 0;
@@ -82,6 +83,17 @@ static enum err find_key(struct connection *connection, struct cursor user, stru
     return err;
 }
 
+struct cursor identity_principals(const struct connection *connection)
+{
+    return cursor_of(connection->principals, connection->principals_len);
+}
+
+enum err identity_person(const struct connection *connection, struct policy_person *ret)
+{
+    return policy_person_certified(connection->monitor->policy, connection->person,
+                                   identity_principals(connection), ret);
+}
+
 static bool is_certificate(struct cursor algorithm)
 {
     char plain[KEYS_ALGORITHM_BYTES];
@@ -101,7 +113,10 @@ static const struct keys_blob *find_ca(struct connection *connection, struct cur
         return NULL;
     }
     (void)snprintf(person, sizeof person, "%.*s", (int)cursor_len(&user), (const char *)user.at);
-    if (policy_person(connection->monitor->policy, person, &known) != ERR_NONE) {
+    /* Whom no group names may be in one by a principal: the signer will say which the certificate has. */
+    known.is_machine = false;
+    if (policy_person(connection->monitor->policy, person, &known) != ERR_NONE &&
+        !policy_has_principals(connection->monitor->policy)) {
         return NULL;
     }
     connection->is_machine = known.is_machine;
@@ -175,6 +190,15 @@ void identity_certified(struct connection *connection, const struct identity_cer
         connection->is_verifying = false;
         refuse(connection, "D-CERTIFICATE",
                is_revoked ? "the certificate was revoked" : certificate->why_not);
+        return;
+    }
+    connection->principals_len = cursor_len(&certificate->principals);
+    memcpy(connection->principals, certificate->principals.at, connection->principals_len);
+    struct policy_person known;
+    if (policy_person_certified(connection->monitor->policy, connection->claimed_person,
+                                certificate->principals, &known) != ERR_NONE) {
+        connection->is_verifying = false;
+        refuse(connection, "D-CERTIFICATE", "no group of the policy names the person or a principal");
         return;
     }
     /* A lease is of the key: the next certificate for it is as good. */
@@ -276,7 +300,7 @@ static void key_proven(struct connection *connection)
     (void)snprintf(connection->person, sizeof connection->person, "%s", connection->claimed_person);
     struct policy_person known;
     char sentence[LIMIT_SENTENCE_BYTES];
-    if (policy_person(monitor->policy, connection->person, &known) != ERR_NONE) {
+    if (identity_person(connection, &known) != ERR_NONE) {
         connection_end(connection, "the policy no longer names you; ask your operators [D-PERSON]");
         return;
     }

@@ -53,7 +53,7 @@ static unsigned check_connection(struct connection *connection, const struct pol
     if (connection->phase != PHASE_OPEN) {
         return 0;
     }
-    if (policy_person(connection->monitor->policy, connection->person, &person) != ERR_NONE) {
+    if (identity_person(connection, &person) != ERR_NONE) {
         report_connection(connection, "connection.withdrawn", EVENT_DENIED, "D-CHANGED",
                           "the policy no longer names this person");
         connection_end(connection, "the policy was changed and no longer names you [D-CHANGED]");

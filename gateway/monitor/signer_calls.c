@@ -81,6 +81,7 @@ static enum err answer_certified(struct connection *connection, struct cursor bo
     TRY(cursor_u64be(&body, &certificate.serial));
     TRY(cursor_text(&body, certificate.key_id, sizeof certificate.key_id));
     TRY(cursor_text(&body, certificate.fingerprint, sizeof certificate.fingerprint));
+    TRY(cursor_string(&body, LIMIT_PRINCIPALS_BYTES, &certificate.principals));
     TRY(cursor_end(&body));
     identity_certified(connection, &certificate);
     return ERR_NONE;

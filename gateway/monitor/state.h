@@ -229,6 +229,8 @@ struct connection {
     const char *factor_by;                   /* what let the person in: a word for events, a constant */
     struct keys_authorization authorization; /* of the key whose signature is being verified */
     char claimed_person[LIMIT_PERSON_BYTES];
+    size_t principals_len; /* of the certificate that let the person in: repeated strings */
+    uint8_t principals[LIMIT_PRINCIPALS_BYTES];
     bool is_verifying;
     struct factor factor;
     struct access *accesses[LIMIT_ACCESSES_PER_CONNECTION];  /* OWNED, NULL: free */
@@ -458,7 +460,12 @@ struct identity_certificate {
     uint64_t serial;
     char key_id[KEYS_KEY_ID_BYTES + 1];
     char fingerprint[KEYS_FINGERPRINT_BYTES]; /* of the certified key */
+    struct cursor principals;                 /* repeated strings; borrowed for the call */
 };
+/** The principals of the login's certificate; empty for a key. */
+struct cursor identity_principals(const struct connection *connection);
+/** What the policy says of the person of a connection. @return ERR_NOT_FOUND when it does not know it. */
+MUST_CHECK enum err identity_person(const struct connection *connection, struct policy_person *ret);
 void identity_certified(struct connection *connection, const struct identity_certificate *certificate);
 /** The factor with its age now: that of this connection, or the lease of another one with the same key and
  * source when it is fresher. */

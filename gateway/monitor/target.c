@@ -82,6 +82,7 @@ struct policy_request target_request(const struct access *access)
 {
     const struct connection *connection = access->connection;
     return (struct policy_request){.person = connection->person,
+                                   .principals = identity_principals(connection),
                                    .from = connection->from,
                                    .host = access->host,
                                    .port = access->port,
@@ -90,6 +91,25 @@ struct policy_request target_request(const struct access *access)
                                    .factor = access->decided_factor.has ? &access->decided_factor : NULL,
                                    .action = access->action,
                                    .at_s = access->decided_s};
+}
+
+/* Counted where the target is known: not before it is dialled. */
+static bool has_too_many(const struct access *access, unsigned limit)
+{
+    const struct monitor *monitor = access->connection->monitor;
+    unsigned open = 0;
+    for (size_t i = 0; limit > 0 && i < monitor->connection_capacity; i++) {
+        const struct connection *connection = monitor->connections[i];
+        bool is_same = connection != NULL && strcmp(connection->person, access->connection->person) == 0;
+        for (unsigned j = 0; is_same && j < LIMIT_ACCESSES_PER_CONNECTION; j++) {
+            const struct access *other = connection->accesses[j];
+            bool counts = other != NULL && other != access &&
+                          (other->state == ACCESS_GRANTING || other->state == ACCESS_GRANTED) &&
+                          strcmp(other->target_name, access->target_name) == 0;
+            open += counts ? 1 : 0;
+        }
+    }
+    return limit > 0 && open >= limit;
 }
 
 void target_decide(struct access *access, struct policy_decision *ret)
@@ -101,6 +121,17 @@ void target_decide(struct access *access, struct policy_decision *ret)
     struct policy_request request = target_request(access);
     policy_decide(connection->monitor->policy, &request, ret);
     (void)snprintf(access->rule, sizeof access->rule, "%s", ret->rule);
+    if (ret->is_observed) {
+        report_access(access, "policy.would_deny", EVENT_SUCCESS, ret->code, ret->sentence);
+    }
+    if (ret->verdict == POLICY_ALLOWED && has_too_many(access, ret->grant.connections)) {
+        ret->verdict = POLICY_DENIED;
+        (void)snprintf(ret->code, sizeof ret->code, "D-ACCESSES");
+        (void)snprintf(
+            ret->sentence, sizeof ret->sentence,
+            "you have %u sessions open on %s, which is as many as the policy allows; end one first",
+            ret->grant.connections, access->target_name);
+    }
 }
 
 /* ---- step 1: TARGET_OPEN ---- */

@@ -7,10 +7,12 @@ enum {
     LIMIT_ACCOUNT_BYTES = 33, /* a Unix account on a target and its NUL: useradd(8) allows 32 */
     LIMIT_DB_NAME_BYTES =
         65, /* a user or a database, and a NUL: PostgreSQL has 63 bytes, MySQL 64 characters */
-    LIMIT_HOST_BYTES = 254,            /* RFC 1035 2.3.4 allows 253 visible bytes; and a NUL */
-    LIMIT_ADDRESS_BYTES = 64,          /* the longest text of an IPv6 address with zone, and a NUL */
-    LIMIT_SENTENCE_BYTES = 512,        /* one sentence for an engineer or operator, and a NUL */
-    LIMIT_SID_BYTES = 16,              /* a session id: random, so it says nothing and cannot be guessed */
+    LIMIT_HOST_BYTES = 254,   /* RFC 1035 2.3.4 allows 253 visible bytes; and a NUL */
+    LIMIT_ADDRESS_BYTES = 64, /* the longest text of an IPv6 address with zone, and a NUL */
+    LIMIT_PRINCIPALS_BYTES =
+        1024,                   /* all principals of a person's certificate, as strings: two dozen and more */
+    LIMIT_SENTENCE_BYTES = 512, /* one sentence for an engineer or operator, and a NUL */
+    LIMIT_SID_BYTES = 16,       /* a session id: random, so it says nothing and cannot be guessed */
     LIMIT_KEY_BLOB_BYTES = 4096,       /* an RSA-16384 public key is 2,071 bytes, a certificate adds ~1 KiB */
     LIMIT_SIGNATURE_BYTES = 2560,      /* RSA-16384 is 2,048 bytes, plus names and security key fields */
     LIMIT_AUTH_TRIES = 3,              /* failed proofs per connection */

@@ -59,6 +59,7 @@ struct policy_grant {
     uint32_t session_limit_s;       /* 0: none */
     uint32_t idle_limit_s;          /* 0: none */
     uint16_t channels;              /* open at once */
+    uint16_t connections;           /* accesses of the person to the target at once; 0: no limit of its own */
     char rule[GRANT_RULE_BYTES];    /* the rules that gave something, in the order of the file */
     /* Repeated { u8 words, each word as a string }. */
     uint16_t patterns_len_bytes;

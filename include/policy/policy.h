@@ -41,6 +41,10 @@ struct policy;
 MUST_CHECK enum err policy_load(struct cursor bytes, const char *file_name, struct policy_report *report,
                                 struct policy **ret);
 void policy_free(struct policy *policy);
+/** `mode: observe`: rules deny nothing, and decisions say what they would deny. What no target lists,
+ * accounts that a target does not know, and what `never` takes away stays denied; a factor or reason is asked
+ * for. */
+bool policy_is_observing(const struct policy *policy);
 /** SHA-256 over the bytes of the file: POLICY_HASH_BYTES bytes. */
 const uint8_t *policy_sha256(const struct policy *policy);
 
@@ -82,8 +86,9 @@ enum policy_key {
 };
 struct policy_request {
     const char *person;
-    const char *from; /* numeric address of the engineer's client */
-    const char *host; /* as asked for; compared without regard to case */
+    struct cursor principals; /* of the login's certificate: repeated strings; empty: none */
+    const char *from;         /* numeric address of the engineer's client */
+    const char *host;         /* as asked for; compared without regard to case */
     uint16_t port;
     const char *account;                /* "" = any, for the first step; of a database: its user */
     struct cursor database;             /* of a database target; empty: none named, any will do */
@@ -110,7 +115,10 @@ struct policy_decision {
     uint64_t factor_max_age_s; /* NEEDS_FACTOR: the oldest factor that would do (the most patient rule) */
     bool factor_adds;          /* ALLOWED: a fresher factor would add to the grant */
     bool needs_reason;         /* NEEDS_REASON; or NEEDS_FACTOR, and the same rule wants a reason, too */
-    bool reason_adds;          /* ALLOWED: a reason would add to the grant */
+    /* ALLOWED, since the policy only observes (`mode: observe`): the rules deny it. Then code, sentence and
+     * rule are those of the denial. */
+    bool is_observed;
+    bool reason_adds;                                 /* ALLOWED: a reason would add to the grant */
     char reason_pattern[POLICY_REASON_PATTERN_BYTES]; /* with needs_reason: what it must look like; "" any */
     struct policy_grant grant;                        /* ALLOWED only; else empty */
 };
@@ -133,6 +141,12 @@ struct policy_person {
     uint16_t connections;   /* open at once (defaults.limits.connections_per_person) */
     uint16_t channels;      /* accesses at once on one connection (defaults.limits.channels_per_connection) */
 };
+/** Are there groups of principals? Then a certificate may let in somebody whom no group names. */
+bool policy_has_principals(const struct policy *policy);
+/** As policy_person(), for somebody who logged in with a certificate: its principals are repeated strings.
+ *  @return ERR_NOT_FOUND when no group names the person or one of them; ERR_TOO_LARGE for too many groups */
+MUST_CHECK enum err policy_person_certified(const struct policy *policy, const char *person,
+                                            struct cursor principals, struct policy_person *ret);
 /** @return ERR_NOT_FOUND when no group names the person. */
 MUST_CHECK enum err policy_person(const struct policy *policy, const char *person, struct policy_person *ret);
 

@@ -208,7 +208,10 @@ static void print_text(const struct policy *policy, struct question *question,
     struct policy_request request = request_of(question);
     (void)printf("%s: %s %s: %s\n", verdict_text(decision->verdict), question->user,
                  question->from[0] == 0 ? "from nowhere" : question->from, question->text);
-    if (decision->verdict == POLICY_ALLOWED) {
+    if (decision->is_observed) {
+        (void)printf("  given since the policy only observes; the rules deny it: %s (%s)\n",
+                     decision->sentence, decision->code);
+    } else if (decision->verdict == POLICY_ALLOWED) {
         (void)printf("  by %s%s\n", decision->rule,
                      decision->factor_adds   ? "; a fresher second factor would allow more"
                      : decision->reason_adds ? "; a reason would allow more"
@@ -240,10 +243,10 @@ static void print_json(const struct policy *policy, const struct question *quest
     json_t *findings = json_array();
     struct policy_explanation explanation;
     policy_explain(policy, &request, add_json_finding, findings, &explanation);
-    cli_print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "verdict", VERDICTS[decision->verdict],
-                             "rule", decision->rule, "code", decision->code, "sentence", decision->sentence,
-                             "target", explanation.target, "factor_adds", decision->factor_adds, "findings",
-                             findings));
+    cli_print_json(json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:o}", "verdict",
+                             VERDICTS[decision->verdict], "observed", decision->is_observed, "rule",
+                             decision->rule, "code", decision->code, "sentence", decision->sentence, "target",
+                             explanation.target, "factor_adds", decision->factor_adds, "findings", findings));
 }
 
 static int explain(struct question *question)

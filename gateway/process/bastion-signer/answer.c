@@ -171,6 +171,9 @@ static const char *verify_certified(struct signer *signer, uint32_t ref, struct 
         keys_user_certificate_read(user->key_blob, certificate) != ERR_NONE) {
         return "the certificate is not laid out as it should be, or asks for what the bastion does not keep";
     }
+    if (cursor_len(&certificate->claims.principals) > LIMIT_PRINCIPALS_BYTES) {
+        return "the certificate names more principals than the bastion keeps";
+    }
     const char *refusal =
         keys_user_certificate_refuse(certificate, certified->ca_blob, user->user, certified->from, now_s);
     if (refusal != NULL) {
@@ -210,6 +213,7 @@ static enum err answer_certified(struct signer *signer, uint32_t ref, struct cur
     writer_u64be(reply, is_ok ? certified.certificate.claims.serial : 0);
     writer_text(reply, id);
     writer_text(reply, fingerprint);
+    writer_string(reply, is_ok ? certified.certificate.claims.principals : cursor_of(NULL, 0));
     return ERR_NONE;
 }
 

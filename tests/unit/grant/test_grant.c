@@ -36,6 +36,7 @@ static struct policy_grant sample(void)
                                  .session_limit_s = 3600,
                                  .idle_limit_s = 60,
                                  .channels = 16,
+                                 .connections = 2,
                                  .rule = "dba-nodes,ci-deploy"};
     add(&grant, "/usr/local/bin/deploy * 1.*");
     add(&grant, "uptime");

@@ -373,7 +373,10 @@ static bool verify_certified(const struct certified *row)
     assert_int_equal(cursor_text(&answer, why, sizeof why), ERR_NONE);
     assert_int_equal(cursor_u64be(&answer, &serial), ERR_NONE);
     assert_int_equal(cursor_text(&answer, id, sizeof id), ERR_NONE);
+    struct cursor principals;
     assert_int_equal(cursor_text(&answer, fingerprint, sizeof fingerprint), ERR_NONE);
+    assert_int_equal(cursor_string(&answer, LIMIT_PRINCIPALS_BYTES, &principals), ERR_NONE);
+    assert_int_equal(cursor_len(&principals) > 0, is_ok);
     assert_int_equal(cursor_end(&answer), ERR_NONE);
     assert_int_equal(is_ok, why[0] == 0);
     assert_int_equal(serial, is_ok ? 77 : 0);
