@@ -18,6 +18,7 @@ A lab is a bastion with two legs and behind it a private network with node1, a s
   ssh -F DIR/ssh_config node1 CMD            as the engineer alice; the one-time code is typed by DIR/otp
   ssh -F DIR/ssh_config.machine node1 CMD    as the machine user deploy-bot: key only
   DIR/otp alice                              her next valid code, for ssh -F DIR/ssh_config -J bastion ec2-user@node1
+  ssh -F DIR/ssh_config -N -L DIR/pg/.s.PGSQL.5432:orders-db:5432 bastion    a tunnel to PostgreSQL; users are in DIR/env
   DIR/env                                    addresses, files and process numbers as KEY=VALUE
 Needs root. Ends non-zero where a step fails.
 TEXT
@@ -126,6 +127,11 @@ story() {
     step "A machine logs in with its key only, because its rule says so"
     run ssh -F "$dir/ssh_config.machine" node1 'echo deployed as $(id -un) on $(hostname)'
 
+    step "alice asks a database" \
+        "orders-db is a PostgreSQL that accepts only TLS. Her psql is as it always was; the bastion tells her what to type."
+    run ssh -F "$dir/ssh_config" bastion targets orders
+    query
+
     step "The security team lists the sessions"
     run "$bin/bastion" sessions --config "$CONFIG"
 
@@ -158,6 +164,25 @@ wrong_code() {
     printf '\n(given up, exit status %d)\n' "$status"
     grep -q 'not accepted' "$dir/wrong" || failed "the refusal was not told"
     [ "$status" != 0 ] && ! grep -q '^node1' "$dir/wrong" || failed "a wrong code was accepted"
+}
+
+query() {
+    local session
+    mkdir -m 700 "$dir/pg"
+    shown "ssh -F $dir/ssh_config -N -L $dir/pg/.s.PGSQL.5432:$ORDERS_DB_HOST:5432 bastion"
+    ssh -F "$dir/ssh_config" -f -N -M -S "$dir/tunnel" -o ExitOnForwardFailure=yes \
+        -L "$dir/pg/.s.PGSQL.5432:$ORDERS_DB_HOST:5432" bastion </dev/null >/dev/null 2>&1 || failed "no tunnel"
+    export PGPASSWORD=$ORDERS_DB_PASSWORD
+    run psql -X -h "$dir/pg" -U "$ORDERS_DB_USER" -c 'select item, quantity from orders where quantity > 2' "$ORDERS_DB_DATABASE" |
+        tee "$dir/rows"
+    grep -q bearing "$dir/rows" || failed "the query has no answer"
+    must_refuse "not in its list" psql -X -h "$dir/pg" -U postgres -c 'select 1' "$ORDERS_DB_DATABASE"
+    unset PGPASSWORD
+    ssh -F "$dir/ssh_config" -S "$dir/tunnel" -O exit bastion 2>/dev/null || true
+    session=$("$bin/bastion" sessions --config "$CONFIG" --user alice --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*"host":"orders-db".*/\1/p' | head -n 1)
+    [ -n "$session" ] || failed "the query is not in the list"
+    run "$bin/bastion" replay --events --config "$CONFIG" --identity "$AGE_IDENTITY" "$session" | tee "$dir/audit"
+    grep -q 'query: select item, quantity' "$dir/audit" || failed "the audit does not show the query"
 }
 
 tamper() {

@@ -58,6 +58,8 @@ static bool tell(struct reaching *reaching, const struct target *target, const c
         .hosts = target->hosts,
         .host_count = target->host_count,
         .port = target->port,
+        .kind = target->kind,
+        .client_tls = target->database.client_tls,
         .account = account,
         .grant = &reaching->fresh.grant,
         .needs_factor = reaching->now.verdict == POLICY_NEEDS_FACTOR,

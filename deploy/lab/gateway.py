@@ -81,14 +81,14 @@ DATABASE_TARGET = """\
     login: client
 """
 DATABASE_RULES = """\
-  - id: engineers-databases
+  - id: engineers-{name}
     who: [engineers]
-    to: [{names}]
-    can: {{ db: {{ users: [{users}], databases: [{databases}] }} }}
+    to: [{name}]
+    can: {{ db: {{ users: [{users}], databases: [{database}] }} }}
     when: {{ mfa: 8h, from: [engineers] }}
-  - id: ci-databases
+  - id: ci-{name}
     who: [ci]
-    to: [{names}]
+    to: [{name}]
     can: {{ db: {{ users: [{users}], databases: ["*"] }} }}
     when: {{ from: [engineers] }}
 """
@@ -226,11 +226,8 @@ class Gateway:
         return "".join(DATABASE_TARGET.format(name=name, kind=one.kind, port=one.port) for name, one in self.databases.items())
 
     def _database_rules(self):
-        if not self.databases:
-            return ""
-        values = self.databases.values()
-        return DATABASE_RULES.format(names=", ".join(self.databases), users=", ".join(user for one in values for user in one.users),
-                                     databases=", ".join(one.database for one in values))
+        return "".join(DATABASE_RULES.format(name=name, users=", ".join(one.users), database=one.database)
+                       for name, one in self.databases.items())
 
     def policy_text(self):
         return POLICY.format(people=", ".join(self.people), machines=", ".join(self.machines),

@@ -31,8 +31,7 @@ static bool is_pattern(struct cursor host)
     return memchr(host.at, '*', cursor_len(&host)) != NULL;
 }
 
-/* A host to write down: the first that is no pattern, else a place for one. */
-static struct cursor example_host(const struct policy_reach *reach)
+struct cursor command_example_host(const struct policy_reach *reach)
 {
     for (size_t i = 0; i < reach->host_count; i++) {
         if (!is_pattern(reach->hosts[i])) {
@@ -110,9 +109,13 @@ static const char *grant_words(const struct policy_grant *grant, char text[stati
 /* What to type. Nobody logs in at a byte stream (kind tcp): a forward of the client's own leads there. */
 static void say_line(struct command *command, const struct policy_reach *reach, const char *jump)
 {
-    struct cursor host = example_host(reach);
+    struct cursor host = command_example_host(reach);
     int len = (int)cursor_len(&host);
     char port[16] = "";
+    if (reach->kind == POLICY_TARGET_POSTGRES || reach->kind == POLICY_TARGET_MYSQL) {
+        command_database(command, reach, jump);
+        return;
+    }
     if (reach->account[0] == 0) {
         command_say(command, "    ssh -N -L %u:%.*s:%u %s\n", reach->port, len, (const char *)host.at,
                     reach->port, jump);

@@ -597,6 +597,12 @@ void command_targets(struct command *command, const char *argument);
 void command_ssh_config(struct command *command, const char *argument);
 /** How many targets. */
 unsigned command_count_targets(const struct connection *connection);
+struct policy_reach;
+/** A host to write down: the first that is no pattern, else a place for one. */
+struct cursor command_example_host(const struct policy_reach *reach);
+/* command_database.c */
+/** What to type to reach a database: the tunnel and the client's own line. */
+void command_database(struct command *command, const struct policy_reach *reach, const char *jump);
 /* command_past.c */
 void command_why(struct command *command, const char *argument);
 void command_sessions(struct command *command, const char *argument);

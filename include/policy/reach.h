@@ -11,12 +11,14 @@ struct policy_reach {
     const struct cursor *hosts; /* names, and patterns with "*" */
     size_t host_count;
     uint16_t port;
-    const char *account;              /* "" when the target has none */
-    const struct policy_grant *grant; /* with a factor that is fresh enough */
-    bool needs_factor;                /* now: the factor is missing or too old */
-    uint64_t factor_max_age_s;        /* with needs_factor */
-    bool factor_adds;                 /* a fresher factor adds to what may be done now */
-    bool needs_reason;                /* each time: rules ask for a reason */
+    enum policy_target_kind kind;
+    enum policy_client_tls client_tls; /* kinds postgres and mysql */
+    const char *account;               /* "" when the target has none */
+    const struct policy_grant *grant;  /* with a factor that is fresh enough */
+    bool needs_factor;                 /* now: the factor is missing or too old */
+    uint64_t factor_max_age_s;         /* with needs_factor */
+    bool factor_adds;                  /* a fresher factor adds to what may be done now */
+    bool needs_reason;                 /* each time: rules ask for a reason */
 };
 /** @return false to stop. */
 typedef bool policy_reach_each(void *context, const struct policy_reach *reach);

@@ -299,3 +299,21 @@ class UntrustedDatabaseTest(DatabaseCase):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertEqual(self.psql(good, "select 1").stdout, "1\n")
                 eventually(lambda mark=mark: self.events_since(mark, event="target.closed", port=str(port)), "the access ends", 30)
+
+
+class TargetLinesTest(DatabaseCase):
+    settings = {"databases": ("orders-db", "shop-db")}
+
+    def test_lines_of_targets_work_as_they_stand(self):
+        said = self.ssh("bastion", "targets", "db").stdout.decode()
+        lines = [line.strip() for line in said.splitlines()]
+        for tunnel, client, asked in ((".s.PGSQL.5432", "psql -h", "-Atc 'select 7'"), ("~/.mysql/", "mysql -S", "-Ne 'select 7'")):
+            line = next(line for line in lines if "ssh -N" in line and tunnel in line).replace(
+                "ssh -N", f"ssh -F {self.lab.path('ssh_config.machine')} -f -N -M -S {self.base}/{tunnel[2]} -o ExitOnForwardFailure=yes")
+            done = self.client("sh", "-c", line.partition("deploy-bot@")[0] + "bastion </dev/null >/dev/null 2>&1")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.addCleanup(self.ssh, "-S", f"{self.base}/{tunnel[2]}", "-O", "exit", "bastion")
+            command = next(line for line in lines if line.startswith(client)).replace(" -p ", " ")
+            command = command.replace("DATABASE", "orders" if client == "psql -h" else "shop").replace("mysql ", "mysql --no-defaults ")
+            done = self.client("sh", "-c", f"{command} {asked}")
+            self.assertEqual((done.returncode, done.stdout), (0, "7\n"), command + done.stderr)
