@@ -56,12 +56,6 @@ static enum err send_greeting(struct my_relay *my, struct my_greeting greeting)
     return my_send(my, DB_CLIENT, payload);
 }
 
-static void keep_text(char *ret_text, struct cursor bytes)
-{
-    memcpy(ret_text, bytes.at, cursor_len(&bytes)); /* its reader bounded it */
-    ret_text[cursor_len(&bytes)] = 0;
-}
-
 /* "Too many connections", "Host is blocked": an error in place of a greeting. */
 static enum err pass_early_error(struct my_relay *my, struct cursor payload)
 {
@@ -84,8 +78,8 @@ static enum err take_greeting(struct my_relay *my, struct cursor payload)
     if ((greeting.capabilities & MY_PLUGIN_AUTH) == 0) {
         return end_by(my, DB_TARGET, "the target is older than MySQL 5.5");
     }
-    keep_text(my->version, greeting.version);
-    keep_text(my->greeting_plugin, greeting.plugin);
+    my_copy_text(my->version, greeting.version);
+    my_copy_text(my->greeting_plugin, greeting.plugin);
     my->offered = greeting.capabilities;
     memcpy(my->nonce, greeting.nonce, sizeof greeting.nonce);
     my->nonce_bytes = sizeof greeting.nonce;
@@ -198,7 +192,7 @@ enum err my_login_granted(struct my_relay *my, struct cursor token)
 static enum err begin_proof(struct my_relay *my)
 {
     my->turns = 0;
-    keep_text(my->plugin, my->login.plugin);
+    my_copy_text(my->plugin, my->login.plugin);
     if (my->common.config.login != DB_LOGIN_CLIENT) {
         return my_ask(my);
     }

@@ -1,5 +1,16 @@
+#include <string.h>
+
 #include "base/text.h"
 #include "my_state.h"
+
+void my_copy_text(char *ret_text, struct cursor bytes)
+{
+    size_t len_bytes = cursor_len(&bytes);
+    if (len_bytes > 0) {
+        memcpy(ret_text, bytes.at, len_bytes);
+    }
+    ret_text[len_bytes] = 0;
+}
 
 static enum err send_packet(struct my_relay *my, enum db_side side, uint8_t sequence, struct cursor payload)
 {

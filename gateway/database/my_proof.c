@@ -29,12 +29,6 @@ static enum my_plugin plugin_at_hand(const struct my_relay *my)
     return my_plugin_of(cursor_of_text(my->plugin));
 }
 
-static void set_plugin(struct my_relay *my, struct cursor name)
-{
-    memcpy(my->plugin, name.at, cursor_len(&name)); /* its reader bounded it */
-    my->plugin[cursor_len(&name)] = 0;
-}
-
 static enum err send_more(struct my_relay *my, uint8_t byte)
 {
     const uint8_t payload[MORE_BYTES] = {MY_AUTH_MORE, byte};
@@ -93,7 +87,7 @@ enum err my_prove_to_target(struct my_relay *my)
     /* A guess from the greeting; when the account wants another plugin, the target says so. */
     enum my_plugin plugin = my_plugin_of(cursor_of_text(my->greeting_plugin));
     plugin = plugin == MY_PLUGIN_SHA2 ? MY_PLUGIN_SHA2 : MY_PLUGIN_NATIVE;
-    set_plugin(my, cursor_of_text(my_plugin_name(plugin)));
+    my_copy_text(my->plugin, cursor_of_text(my_plugin_name(plugin)));
     OWNED_SECRET proof = {0};
     if (my_prove(plugin, cursor_of(my->nonce, my->nonce_bytes), secret_peek(&my->password), &proof) !=
         ERR_NONE) {
@@ -233,13 +227,6 @@ static void begin_commands(struct my_relay *my)
     my->phase = MY_PHASE_COMMANDS;
 }
 
-static void set_user(struct my_relay *my)
-{
-    struct cursor user = my->login.user;
-    memcpy(my->user, user.at, cursor_len(&user)); /* its reader bounded it */
-    my->user[cursor_len(&user)] = 0;
-}
-
 static enum err take_ok(struct my_relay *my, struct cursor payload)
 {
     struct my_ok ok;
@@ -255,7 +242,7 @@ static enum err take_ok(struct my_relay *my, struct cursor payload)
     } else {
         TRY(my_record_startup(my));
     }
-    set_user(my);
+    my_copy_text(my->user, my->login.user);
     if (my->is_fast_due) {
         TRY(send_more(my, SHA2_FAST_DONE));
     }
@@ -291,7 +278,7 @@ static enum err take_switch(struct my_relay *my, struct cursor payload)
     if (my_read_switch(rest, &name, &data) != ERR_NONE) {
         return break_off(my, DB_TARGET, "the target asks for a login that no client of today offers");
     }
-    set_plugin(my, name);
+    my_copy_text(my->plugin, name);
     my->is_cleartext_asked = false;
     if (my->common.config.login == DB_LOGIN_CLIENT) {
         if (cursor_len(&data) >= MY_NONCE_BYTES) {

@@ -200,6 +200,9 @@ MUST_CHECK enum err my_end(struct my_relay *my, enum db_end end, const struct my
 
 /* my_packet.c */
 
+/** A name that its reader bounded, and a NUL. */
+void my_copy_text(char *ret_text, struct cursor bytes);
+
 /** One packet to that side, in the order of its login. */
 MUST_CHECK enum err my_send(struct my_relay *my, enum db_side side, struct cursor payload);
 /** An error message to the client, with this sequence number. */
