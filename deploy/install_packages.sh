@@ -12,7 +12,7 @@ packages_of() {
             "postgresql postgresql-client mariadb-server mariadb-client" ;;
         test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git liboath-dev oathtool" \
             "openssl xxd zstd asciinema putty-tools dropbear-bin rsync curl" ;;
-        clients) echo "putty-tools dropbear-bin python3-paramiko python3-asyncssh ansible-core" ;;
+        clients) echo "putty-tools dropbear-bin python3-paramiko python3-asyncssh ansible-core sshfs" ;;
         # Where node comes from elsewhere, npm comes with it and Debian's package does not fit.
         node) command -v npm >/dev/null || echo "nodejs npm" ;;
         *) echo "install_packages.sh: $1: build, demo, test, clients or node" >&2; exit 2 ;;

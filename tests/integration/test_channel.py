@@ -43,6 +43,18 @@ class ExecTest(LabCase):
         done = self.ssh("node1", "cat >/dev/null; echo all read; sleep 1; echo later", input=b"x" * 100000)
         self.assertEqual((done.returncode, done.stdout), (0, b"all read\nlater\n"))
 
+    def test_end_of_output_reaches_the_client_while_input_goes_on(self):
+        """The other half: the command closes both its streams first, and goes on reading."""
+        read = os.path.join(self.lab.path("node1"), "home", "deploy", "read")
+        child = self.ssh_start("node1", "echo last words; exec cat >read 2>/dev/null")
+        self.assertEqual(child.stdout.read(), b"last words\n")
+        self.assertIsNone(child.poll())
+        child.stdin.write(BLOCK)
+        child.stdin.close()
+        self.assertEqual(child.wait(60), 0)
+        with open(read, "rb") as file:
+            self.assertEqual(file.read(), BLOCK)
+
     def test_environment_that_the_target_accepts_arrives(self):
         done = self.ssh("node1", "echo $LANG:$LC_TIME", options=["SetEnv=LANG=de_DE.UTF-8 LC_TIME=fi_FI.UTF-8"])
         self.assertEqual(done.stdout, b"de_DE.UTF-8:fi_FI.UTF-8\n", done.stderr)
@@ -126,7 +138,7 @@ class MultiplexTest(LabCase):
         control = f"ControlPath={self.lab.path('cm')}"
         master = self.ssh_start("-M", "-N", "node1", options=[control])
         eventually(lambda: os.path.exists(self.lab.path("cm")), "the master connection is up")
-        children = [self.ssh_start("node1", f"echo session {n}; cat; exit {n}", options=[control]) for n in range(8)]
+        children = [self.ssh_start("node1", f"echo session {n}; cat; exit {n}", options=[control]) for n in range(10)]
         for number, child in enumerate(children):
             out, err = child.communicate(f"input {number}".encode(), timeout=120)
             self.assertEqual((out, err), (f"session {number}\ninput {number}".encode(), b""))

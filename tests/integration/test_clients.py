@@ -11,8 +11,9 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 
-from support import CODE_PROMPT, DENIAL_CODE, IS_QUICK, MIB, LabCase, Terminal, write
+from support import CODE_PROMPT, DENIAL_CODE, IS_QUICK, MIB, LabCase, Terminal, eventually, write
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that has Debian's modules
@@ -28,7 +29,8 @@ LOOKER = "lena"  # an engineer who has passed the second factor, for what only e
 @functools.cache
 def missing(client):
     """Why this machine cannot run the client, or ""."""
-    programs = {"openssh": "ssh", "plink": "plink", "psftp": "psftp", "dbclient": "dbclient", "ansible": "ansible", "node": "npm"}
+    programs = {"openssh": "ssh", "plink": "plink", "psftp": "psftp", "dbclient": "dbclient", "ansible": "ansible", "node": "npm",
+                "sshfs": "sshfs"}
     if client in programs:
         program = programs[client]
         return "" if shutil.which(program) else f"{program} is not installed"
@@ -238,6 +240,74 @@ class FileTest(ClientCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         with open(down, "rb") as file:
             self.assertEqual(hashlib.sha256(file.read()).hexdigest(), SUM)
+
+
+class MountTest(ClientCase):
+    """sshfs: a folder of node1 is mounted here, through ProxyJump."""
+
+    people = ("max",)
+
+    def mounted(self, account="deploy", person="deploy-bot", folder="/tmp", options=()):
+        """Where the folder is now; unmounted with the test."""
+        self.need("sshfs")
+        if not os.path.exists("/dev/fuse"):
+            self.skipTest("this machine has no /dev/fuse")
+        place = tempfile.mkdtemp(dir=self.base, prefix="mount.")
+        words = [word for option in options for word in ("-o", option)]
+        done = subprocess.run(["sshfs", "-F", self.lab.path(self.lab.config_name(person)), *words, f"{account}@node1:{folder}", place],
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=PATIENCE_S)
+        if re.search(r"fuse: (device not found|failed to open|mount failed)|Operation not permitted", done.stderr):
+            self.skipTest(f"this machine lets nobody mount: {done.stderr.strip()}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.addCleanup(subprocess.run, ["fusermount3", "-u", "-z", place], capture_output=True, check=False)
+        return place
+
+    def folder(self):
+        """On node1, which sees this machine's files, and its account may write there."""
+        folder = tempfile.mkdtemp(prefix="bastion-files.")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        os.chmod(folder, 0o777)
+        return folder
+
+    def test_sshfs_writes_reads_and_renames(self):
+        folder, before = self.folder(), self.sessions()
+        place = self.mounted(folder=folder)
+        with open(os.path.join(place, "file"), "wb") as file:
+            file.write(DATA)
+        with open(os.path.join(folder, "file"), "rb") as file:
+            self.assertEqual(hashlib.sha256(file.read()).hexdigest(), SUM)
+        with open(os.path.join(place, "file"), "rb") as file:
+            self.assertEqual(hashlib.sha256(file.read()).hexdigest(), SUM)
+        os.mkdir(os.path.join(place, "d"))
+        os.rename(os.path.join(place, "file"), os.path.join(place, "d", "moved"))
+        os.truncate(os.path.join(place, "d", "moved"), 5)
+        self.assertEqual(os.path.getsize(os.path.join(folder, "d", "moved")), 5)
+        os.unlink(os.path.join(place, "d", "moved"))
+        os.rmdir(os.path.join(place, "d"))
+        self.assertEqual(os.listdir(folder), [])
+        subprocess.run(["fusermount3", "-u", place], check=True)
+        session = eventually(lambda: [one for one in self.new_sessions(before) if one["closed"]], "its end")[0]
+        told = self.bastion("files", *self.reading(), session["id"]).stdout
+        for word in ("open", "mkdir", "rename", "remove", "rmdir", "setstat"):
+            self.assertIn(word, told)
+        self.assertGreaterEqual(session["file_bytes_to_target"], len(DATA))
+
+    def test_sshfs_of_a_reader_reads_only(self):
+        folder = self.folder()
+        with open(os.path.join(folder, "file"), "wb") as file:
+            file.write(DATA)
+        os.chmod(os.path.join(folder, "file"), 0o666)
+        self.log_in("max")
+        mark = len(self.events())
+        place = self.mounted(person="max", account="ec2-user", folder=folder)
+        with open(os.path.join(place, "file"), "rb") as file:
+            self.assertEqual(hashlib.sha256(file.read()).hexdigest(), SUM)
+        for change in (lambda: open(os.path.join(place, "new"), "wb"), lambda: os.unlink(os.path.join(place, "file")),
+                       lambda: os.truncate(os.path.join(place, "file"), 0), lambda: os.mkdir(os.path.join(place, "d"))):
+            with self.assertRaises(PermissionError):
+                change()
+        self.assertEqual(os.listdir(place), ["file"])
+        eventually(lambda: len(self.events_since(mark, event="session.note", sentence="^sftp .*D-SFTP")) >= 4, "four events")
 
 
 class AnsibleTest(ClientCase):

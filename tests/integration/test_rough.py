@@ -111,6 +111,11 @@ class RoughTest(ClientCase):
         self.assertEqual([one["code"] for one in told], ["refused"], told)
         self.assert_unharmed()
 
+    def test_sessions_are_over_when_the_client_says_so(self):
+        for leg in ("outer", "inner"):
+            with self.subTest(leg=leg):
+                self.assertEqual(self.act(leg, "no_more_sessions"), "refused")
+
     def test_scp_out_of_shape_only_fails(self):
         before, mark = self.sessions(), len(self.events())
         self.assertEqual(self.act("inner", "scp_of_nonsense"), "all closed")

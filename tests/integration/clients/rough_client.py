@@ -17,6 +17,7 @@ from way import parse
 
 PATIENCE_S = 90
 (GLOBAL, OPEN, CONFIRMED, FAILED, ADJUST, DATA, EXTENDED, EOF, CLOSE, REQUEST, SUCCESS, FAILURE) = (80, *range(90, 101))
+ALLOWED = 81
 MOST = 0xFFFFFFFF
 
 
@@ -293,6 +294,14 @@ def scp_of_nonsense(rough):
         rough.hear(CLOSE)
         rough.send(CLOSE, there)
     return "all closed"
+
+
+def no_more_sessions(rough):
+    rough.send(GLOBAL, "no-more-sessions@openssh.com", True)
+    rough.hear(ALLOWED)
+    rough.send(OPEN, "session", 9, 1 << 21, 32768)
+    rough.hear(FAILED)
+    return "refused"
 
 
 def act_on(transport, way, leg, act):
