@@ -87,11 +87,12 @@ static bool tell_accounts(struct reaching *reaching, const struct target *target
 }
 
 void policy_reach(const struct policy *policy, const char *person, const char *from,
-                  const struct policy_factor *factor, int64_t at_s, policy_reach_each *each, void *context)
+                  const struct policy_factor *factor, enum policy_key key, int64_t at_s,
+                  policy_reach_each *each, void *context)
 {
     struct reaching reaching = {
         .policy = policy,
-        .request = {.person = person, .from = from, .action = POLICY_ANY, .at_s = at_s},
+        .request = {.person = person, .from = from, .action = POLICY_ANY, .at_s = at_s, .key = key},
         .factor = factor,
     };
     bool goes_on = true;

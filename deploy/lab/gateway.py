@@ -192,7 +192,7 @@ class Gateway:
         self._make_keys()
         self._make_identity()
         self.write_names()
-        write(self.path("config", "targets.known_hosts"), f"node1 {node.host_key()}\n" + self.settings.get("known_hosts", ""))
+        write(self.path("config", "targets.known_hosts"), f"node1 {node.host_key()}\n" + self.settings.get("known_hosts", "").format(host_key=node.host_key()))
         write(self.policy, self.policy_text())
         for name in self.people:
             self.add_person(name)

@@ -12,8 +12,8 @@ void lease_done(struct lease_table *table)
     *table = (struct lease_table){0};
 }
 
-static struct lease *find(const struct lease_table *table, const char *person,
-                          const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source)
+static struct lease *find_own(const struct lease_table *table, const char *person,
+                              const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source)
 {
     for (size_t i = 0; i < table->count; i++) {
         struct lease *lease = &table->leases[i];
@@ -56,9 +56,9 @@ static enum err make_room(struct lease_table *table, struct lease **ret_place)
 }
 
 enum err lease_pass(struct lease_table *table, const char *person, const uint8_t key_sha256[LEASE_KEY_BYTES],
-                    const char *source, uint64_t now_us)
+                    const char *source, uint64_t now_us, const char *note)
 {
-    struct lease *lease = find(table, person, key_sha256, source);
+    struct lease *lease = find_own(table, person, key_sha256, source);
     if (lease == NULL) {
         TRY(make_room(table, &lease));
         *lease = (struct lease){0};
@@ -67,28 +67,30 @@ enum err lease_pass(struct lease_table *table, const char *person, const uint8_t
         memcpy(lease->key_sha256, key_sha256, LEASE_KEY_BYTES);
     }
     lease->passed_us = now_us;
+    (void)snprintf(lease->note, sizeof lease->note, "%s", note);
     return ERR_NONE;
 }
 
-bool lease_passed_us(const struct lease_table *table, const char *person,
-                     const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t *ret_us)
+const struct lease *lease_find(const struct lease_table *table, const char *person,
+                               const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source)
 {
-    const struct lease *lease = find(table, person, key_sha256, source);
-    if (lease != NULL) {
-        *ret_us = lease->passed_us;
-    }
-    return lease != NULL;
+    return find_own(table, person, key_sha256, source);
+}
+
+uint64_t lease_age(const struct lease *lease, uint64_t now_us)
+{
+    return (now_us - lease->passed_us) / US_PER_S;
 }
 
 bool lease_age_s(const struct lease_table *table, const char *person,
                  const uint8_t key_sha256[LEASE_KEY_BYTES], const char *source, uint64_t now_us,
                  uint64_t *ret_age_s)
 {
-    uint64_t passed_us = 0;
-    if (!lease_passed_us(table, person, key_sha256, source, &passed_us)) {
+    const struct lease *lease = find_own(table, person, key_sha256, source);
+    if (lease == NULL) {
         return false;
     }
-    *ret_age_s = (now_us - passed_us) / US_PER_S;
+    *ret_age_s = lease_age(lease, now_us);
     return true;
 }
 
@@ -97,8 +99,8 @@ void lease_drop(struct lease_table *table, const char *person, uint64_t now_us, 
     size_t kept = 0;
     for (size_t i = 0; i < table->count; i++) {
         const struct lease *lease = &table->leases[i];
-        bool is_dropped = person != NULL ? strcmp(lease->person, person) == 0
-                                         : (now_us - lease->passed_us) / US_PER_S > max_age_s;
+        bool is_dropped =
+            person != NULL ? strcmp(lease->person, person) == 0 : lease_age(lease, now_us) > max_age_s;
         if (!is_dropped) {
             table->leases[kept++] = *lease;
         }

@@ -18,18 +18,20 @@ enum {
     STATUS_UNKNOWN = 127, /* as a shell says "command not found" */
 };
 
+enum arguments { TAKES_NOTHING, TAKES_WORD, TAKES_TEXT };
 static const struct {
     const char *name;
     void (*run)(struct command *command, const char *argument);
-    bool takes_argument;
+    enum arguments takes;
 } COMMANDS[] = {
-    {"help", command_help, false},
-    {"targets", command_targets, true},
-    {"mfa", command_mfa, true},
-    {"why", command_why, true},
-    {"sessions", command_sessions, false},
-    {"known-hosts", command_known_hosts, false},
-    {"ssh-config", command_ssh_config, false},
+    {"help", command_help, TAKES_NOTHING},
+    {"targets", command_targets, TAKES_WORD},
+    {"mfa", command_mfa, TAKES_WORD},
+    {"reason", command_reason, TAKES_TEXT},
+    {"why", command_why, TAKES_WORD},
+    {"sessions", command_sessions, TAKES_NOTHING},
+    {"known-hosts", command_known_hosts, TAKES_NOTHING},
+    {"ssh-config", command_ssh_config, TAKES_NOTHING},
 };
 
 struct command *command_find(const struct connection *connection, uint32_t ref)
@@ -124,19 +126,22 @@ void command_finish(struct command *command, uint8_t status)
 
 /* ---- running ---- */
 
-static void begin(struct command *command, const char *name, const char *argument, unsigned word_count)
+/* @param rest  all that stands behind the name */
+static void begin(struct command *command, const char *name, const char *argument, const char *rest,
+                  unsigned word_count)
 {
     for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
         if (strcmp(COMMANDS[i].name, name) != 0) {
             continue;
         }
-        if (word_count > (COMMANDS[i].takes_argument ? 2U : 1U)) {
+        bool takes_text = COMMANDS[i].takes == TAKES_TEXT;
+        if (!takes_text && word_count > (COMMANDS[i].takes == TAKES_WORD ? 2U : 1U)) {
             command_say(command, "bastion: %s takes %s\n", name,
-                        COMMANDS[i].takes_argument ? "one word" : "nothing behind it");
+                        COMMANDS[i].takes == TAKES_WORD ? "one word" : "nothing behind it");
             command_finish(command, 2);
             return;
         }
-        COMMANDS[i].run(command, argument);
+        COMMANDS[i].run(command, takes_text ? rest : argument);
         return;
     }
     command_say(
@@ -149,12 +154,16 @@ static void begin(struct command *command, const char *name, const char *argumen
 static void split(struct command *command, struct cursor words)
 {
     char texts[WORDS_MAX][LIMIT_COMMAND_BYTES];
+    char rest[LIMIT_COMMAND_BYTES] = "";
     unsigned count = 0;
     struct cursor word;
     while (count < WORDS_MAX && cursor_word(&words, &word)) {
         text_printable(word, texts[count++], sizeof texts[0]);
+        if (count == 1) {
+            text_printable(words, rest, sizeof rest);
+        }
     }
-    begin(command, count > 0 ? texts[0] : "help", count > 1 ? texts[1] : "", count);
+    begin(command, count > 0 ? texts[0] : "help", count > 1 ? texts[1] : "", rest, count);
 }
 
 static struct command **free_place(struct connection *connection)

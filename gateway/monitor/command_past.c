@@ -93,7 +93,9 @@ static const char *clause_help(enum policy_clause clause, bool has_target)
     case POLICY_CLAUSE_KEY:
         return "to log in with a hardware key as the rule asks for (ssh -i)";
     case POLICY_CLAUSE_REASON:
-        return "to give the reason that the rule asks for";
+        return "to give the reason that the rule asks for: at the prompt of the login, or before with "
+               "\"reason "
+               "TEXT\"";
     case POLICY_CLAUSE_MFA:
         return "\"mfa renew\", or answering the prompt when you log in";
     case POLICY_CLAUSE_NONE:
@@ -117,6 +119,7 @@ static void explain(struct command *command, const struct history_denial *denial
                                            .port = denial->port,
                                            .account = denial->account,
                                            .factor = &factor,
+                                           .key = connection->key_proof,
                                            .action = POLICY_ANY,
                                            .at_s = denial->at_s};
     struct telling telling = {.command = command};

@@ -172,6 +172,7 @@ void command_help(struct command *command, const char *argument)
                 "Commands of the bastion, as in \"ssh %s targets\":\n"
                 "  targets [WORD]      the hosts that you may reach, as whom, to do what\n"
                 "  mfa [renew|drop]    your second factor: show it, ask for it now, forget it\n"
+                "  reason [TEXT|drop]  what your next accesses are for, where a rule asks\n"
                 "  why [CODE]          why something was refused\n"
                 "  sessions            your recent sessions\n"
                 "  known-hosts         lines for your known_hosts file\n"

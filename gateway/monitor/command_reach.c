@@ -23,7 +23,7 @@ static void walk(struct listing *listing, policy_reach_each *each)
     const struct connection *connection = listing->connection;
     struct policy_factor factor = identity_factor(connection, clock_monotonic_us());
     policy_reach(connection->monitor->policy, connection->person, connection->from,
-                 factor.has ? &factor : NULL, clock_wall_s(), each, listing);
+                 factor.has ? &factor : NULL, connection->key_proof, clock_wall_s(), each, listing);
 }
 
 static bool is_pattern(struct cursor host)

@@ -54,9 +54,10 @@ void factor_unlock(struct monitor *monitor, const char *person)
     save_lockouts(monitor);
 }
 
-void factor_tell(struct connection *connection, bool is_ok, bool may_retry, const char *sentence)
+void factor_tell(struct connection *connection, uint32_t ref, bool is_ok, bool may_retry,
+                 const char *sentence)
 {
-    if (command_factor_result(connection, connection->factor.ref, is_ok, sentence)) {
+    if (command_factor_result(connection, ref, is_ok, sentence)) {
         return;
     }
     uint8_t body[LIMIT_SENTENCE_BYTES + 16];
@@ -66,7 +67,7 @@ void factor_tell(struct connection *connection, bool is_ok, bool may_retry, cons
     writer_text(&out, sentence);
     struct cursor bytes;
     if (writer_done(&out, &bytes) == ERR_NONE) {
-        connection_send(connection, IPC_FACTOR_RESULT, connection->factor.ref, bytes, NULL);
+        connection_send(connection, IPC_FACTOR_RESULT, ref, bytes, NULL);
     }
 }
 
@@ -90,7 +91,7 @@ void factor_done(struct connection *connection)
 void factor_give_up(struct connection *connection, const char *sentence)
 {
     if (connection->phase == PHASE_OPEN) {
-        factor_tell(connection, false, false, sentence);
+        factor_tell(connection, connection->factor.ref, false, false, sentence);
         factor_done(connection);
     } else {
         connection_end(connection, sentence);
@@ -106,7 +107,7 @@ static void passed(struct connection *connection, const char *by)
     connection->factor_seen_us = now_us;
     connection->factor_by = by;
     err_ignore(lease_pass(&monitor->leases, connection->person, connection->key_sha256, connection->from,
-                          now_us)); /* without memory for a lease the next login asks again */
+                          now_us, "")); /* without memory for a lease the next login asks again */
     lockout_clear(&monitor->lockouts, connection->person);
     save_lockouts(monitor);
     REPORT(monitor, "factor.passed", EVENT_SUCCESS, EVENT_NUMBER("connection", connection->number),
@@ -115,7 +116,7 @@ static void passed(struct connection *connection, const char *by)
     if (connection->phase == PHASE_FACTOR) {
         connection_identified(connection);
     }
-    factor_tell(connection, true, false, "");
+    factor_tell(connection, connection->factor.ref, true, false, "");
     factor_done(connection);
 }
 
@@ -145,7 +146,7 @@ static void failed(struct connection *connection, const char *why)
     }
     (void)snprintf(sentence, sizeof sentence, "that code was not accepted; %u %s left [D-FACTOR]", left,
                    left == 1 ? "try" : "tries");
-    factor_tell(connection, false, true, sentence);
+    factor_tell(connection, connection->factor.ref, false, true, sentence);
     factor_done(connection);
 }
 
@@ -265,6 +266,11 @@ enum err factor_answer(struct connection *connection, uint32_t ref, struct curso
     struct cursor text;
     TRY(cursor_string(&in, LIMIT_SENTENCE_BYTES, &text));
     TRY(cursor_end(&in));
+    struct access *access = target_find(connection, ref);
+    if (access != NULL && access->reason_state == REASON_ASKED) {
+        reason_answer(access, text);
+        return ERR_NONE;
+    }
     if (connection->factor.state != FACTOR_PROMPTED || connection->factor.ref != ref) {
         return ERR_STATE;
     }

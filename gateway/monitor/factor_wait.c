@@ -43,10 +43,9 @@ static bool take_lease(struct connection *connection)
         return identity_person(connection, &known) == ERR_NONE &&
                identity_take_lease(connection, known.max_mfa_age_s);
     }
-    uint64_t passed_us = 0;
-    return lease_passed_us(&monitor->leases, connection->person, connection->key_sha256, connection->from,
-                           &passed_us) &&
-           passed_us >= connection->factor.since_us;
+    const struct lease *lease =
+        lease_find(&monitor->leases, connection->person, connection->key_sha256, connection->from);
+    return lease != NULL && lease->passed_us >= connection->factor.since_us;
 }
 
 /* At its turn: locked meanwhile, served by the lease that another connection just earned, or asked. */
@@ -62,7 +61,7 @@ static void take_turn(struct connection *connection)
     if (connection->phase == PHASE_FACTOR) {
         connection_identified(connection);
     }
-    factor_tell(connection, true, false, "");
+    factor_tell(connection, connection->factor.ref, true, false, "");
     factor_done(connection);
 }
 
@@ -214,7 +213,11 @@ static enum err queue_question(struct connection *connection, struct factor_ques
 
 enum err factor_begin(struct connection *connection, uint32_t ref)
 {
-    bool is_step_up = target_find(connection, ref) != NULL;
+    struct access *access = target_find(connection, ref);
+    if (access != NULL && access->reason_state == REASON_WANTED) {
+        return reason_begin(access);
+    }
+    bool is_step_up = access != NULL && access->reason_state == REASON_NONE;
     bool is_expected = connection->phase == PHASE_FACTOR ? ref == 0 : is_step_up && !connection->is_machine;
     struct factor_question question = {.ref = ref, .since_us = clock_monotonic_us()};
     if (!is_expected || (connection->phase == PHASE_FACTOR && connection->factor.state != FACTOR_NONE)) {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
+#include "keys/signature.h"
 #include "state.h"
 
 enum { US_PER_S = 1000000, METHOD_BYTES = 64, PUBLICKEY_BYTES = 8192 };
@@ -210,7 +211,8 @@ void identity_certified(struct connection *connection, const struct identity_cer
            {.key = "person", .text = connection->claimed_person},
            {.key = "key", .text = certificate->fingerprint}, {.key = "key_id", .text = certificate->key_id},
            EVENT_NUMBER("serial", certificate->serial));
-    identity_verified(connection, true, 0); /* the signer has judged the token's flags already */
+    /* Whether the token's flags are good enough, the signer has judged already. */
+    identity_verified(connection, true, certificate->sk_flags);
 }
 
 enum err identity_publickey(struct connection *connection, struct cursor body)
@@ -313,8 +315,9 @@ static void key_proven(struct connection *connection)
         connection_end(connection, sentence);
         return;
     }
-    connection->factor_by = known.is_machine ? "none(machine)" : "none";
-    if (known.is_machine || identity_take_lease(connection, known.max_mfa_age_s)) {
+    bool is_key_enough = known.is_key_factor && connection->key_proof == POLICY_KEY_VERIFIED;
+    connection->factor_by = known.is_machine ? "none(machine)" : is_key_enough ? "verified key" : "none";
+    if (known.is_machine || is_key_enough || identity_take_lease(connection, known.max_mfa_age_s)) {
         connection_identified(connection);
         send_result(connection, USERAUTH_ACCEPTED, "");
         return;
@@ -328,6 +331,16 @@ static void key_proven(struct connection *connection)
     factor_need(connection);
 }
 
+/* The flags are under the signature, so they are the token's word. Its counter is no part of this: logins in
+ * parallel arrive in any order. */
+static enum policy_key proof_of(uint8_t sk_flags)
+{
+    if ((sk_flags & KEYS_SK_USER_PRESENT) == 0) {
+        return POLICY_KEY_PLAIN;
+    }
+    return (sk_flags & KEYS_SK_USER_VERIFIED) != 0 ? POLICY_KEY_VERIFIED : POLICY_KEY_TOUCHED;
+}
+
 void identity_verified(struct connection *connection, bool is_valid, uint8_t sk_flags)
 {
     if (connection->phase != PHASE_KEX || !connection->is_verifying) {
@@ -338,5 +351,6 @@ void identity_verified(struct connection *connection, bool is_valid, uint8_t sk_
         refuse(connection, "D-SIGNATURE", "the signature does not prove the key");
         return;
     }
+    connection->key_proof = proof_of(sk_flags);
     key_proven(connection);
 }

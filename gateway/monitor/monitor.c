@@ -188,6 +188,7 @@ static void tick(struct loop_op *op, int result)
     host_certificate_tick(monitor);
     status_tick(monitor, now_us);
     lease_drop(&monitor->leases, NULL, now_us, LEASE_SWEEP_S);
+    lease_drop(&monitor->reasons, NULL, now_us, LEASE_SWEEP_S);
     child_sweep(monitor);
     if (monitor->is_stopping && now_us >= monitor->stop_at_us) {
         loop_stop(monitor->loop);
@@ -411,6 +412,7 @@ void monitor_stop(struct monitor *monitor)
     policy_free(monitor->policy);
     admission_done(&monitor->admission);
     lease_done(&monitor->leases);
+    lease_done(&monitor->reasons);
     lockout_done(&monitor->lockouts);
     people_done(&monitor->people);
     history_done(&monitor->history);

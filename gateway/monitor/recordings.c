@@ -86,6 +86,9 @@ static enum err write_meta(const struct access *access, char *ret_text, size_t s
     if (json == NULL) {
         return ERR_MEMORY;
     }
+    if (access->reason[0] != 0) {
+        (void)json_object_set_new(json, "access_reason", json_string(access->reason));
+    }
     json_t *age = factor.has ? json_integer((json_int_t)factor.age_s) : json_null();
     (void)json_object_set_new(json, "mfa_age_s", connection->is_machine ? json_string("machine") : age);
     if (connection->is_machine) {

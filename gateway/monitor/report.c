@@ -61,6 +61,8 @@ void report_access(struct access *access, const char *event, enum event_outcome 
            {.key = "target", .text = access->target_name}, {.key = "address", .text = access->peer_address},
            {.key = "account", .text = access->account},
            {.key = "database", .text = access->database[0] != 0 ? access->database : NULL},
+           {.key = "factor", .text = connection->factor_by},
+           {.key = "reason", .text = access->reason[0] != 0 ? access->reason : NULL},
            {.key = "rule", .text = access->rule}, {.key = "policy", .text = connection->monitor->policy_hash},
            {.key = "code", .text = code}, {.key = "sentence", .text = sentence});
 }

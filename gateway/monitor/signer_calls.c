@@ -82,6 +82,7 @@ static enum err answer_certified(struct connection *connection, struct cursor bo
     TRY(cursor_text(&body, certificate.key_id, sizeof certificate.key_id));
     TRY(cursor_text(&body, certificate.fingerprint, sizeof certificate.fingerprint));
     TRY(cursor_string(&body, LIMIT_PRINCIPALS_BYTES, &certificate.principals));
+    TRY(cursor_u8(&body, &certificate.sk_flags));
     TRY(cursor_end(&body));
     identity_certified(connection, &certificate);
     return ERR_NONE;

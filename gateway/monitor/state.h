@@ -127,6 +127,12 @@ enum access_state {
     ACCESS_GRANTING, /* the certificate and the recording are being made */
     ACCESS_GRANTED,
 };
+/* reason.c */
+enum reason_state {
+    REASON_NONE = 0,
+    REASON_WANTED, /* the engineer's client was told; it begins */
+    REASON_ASKED,  /* the prompt is out */
+};
 struct access {
     struct connection *connection;
     uint32_t ref; /* the session's number for it: never 0, never used twice on a connection */
@@ -164,6 +170,9 @@ struct access {
     uint64_t granted_us;
     uint32_t session_limit_s;
     char rule[GRANT_RULE_BYTES];
+    enum reason_state reason_state;
+    char reason[POLICY_REASON_BYTES]; /* what it is for, in the person's words; "": not told */
+    unsigned reason_tries;
 };
 
 /* factor.c: one conversation with PAM. */
@@ -226,6 +235,7 @@ struct connection {
     struct policy_factor
         passed_factor; /* on this connection or by a lease, with its age at `factor_seen_us` */
     uint64_t factor_seen_us;
+    enum policy_key key_proof;               /* what the key of the login has proven */
     const char *factor_by;                   /* what let the person in: a word for events, a constant */
     struct keys_authorization authorization; /* of the key whose signature is being verified */
     char claimed_person[LIMIT_PERSON_BYTES];
@@ -287,6 +297,7 @@ struct monitor {
     struct policy_reload reload;
     struct admission admission;
     struct lease_table leases;
+    struct lease_table reasons; /* told before they are asked for */
     struct lockout_table lockouts;
     struct people people;
     struct file_stamp people_stamp;
@@ -461,6 +472,7 @@ struct identity_certificate {
     char key_id[KEYS_KEY_ID_BYTES + 1];
     char fingerprint[KEYS_FINGERPRINT_BYTES]; /* of the certified key */
     struct cursor principals;                 /* repeated strings; borrowed for the call */
+    uint8_t sk_flags;                         /* of its token; 0 without one */
 };
 /** The principals of the login's certificate; empty for a key. */
 struct cursor identity_principals(const struct connection *connection);
@@ -494,7 +506,8 @@ void factor_done(struct connection *connection);
 /** Begin the conversation: a bastion-pam of its own. */
 void factor_start(struct connection *connection);
 /** Tell whoever asked: a login, an access or a command. */
-void factor_tell(struct connection *connection, bool is_ok, bool may_retry, const char *sentence);
+void factor_tell(struct connection *connection, uint32_t ref, bool is_ok, bool may_retry,
+                 const char *sentence);
 /** A login cannot go on without the factor; a command, or an access that wanted it fresher, ends alone. */
 void factor_give_up(struct connection *connection, const char *sentence);
 /** An operator ends a lock-out. */
@@ -512,6 +525,16 @@ bool file_stamp_equal(const struct file_stamp *one, const struct file_stamp *two
 /* recovery.c */
 /** Is the answer a recovery code of this person? It is spent then. */
 bool recovery_answers(struct connection *connection, struct cursor text);
+
+/* reason.c */
+/** The reason that the person told before, for an access that has none. */
+void reason_take(struct access *access);
+/** The policy asks for one: have the login ask, or refuse after too many tries. */
+void reason_need(struct access *access, const struct policy_decision *decision);
+/** The engineer's client is ready for the prompt. */
+MUST_CHECK enum err reason_begin(struct access *access);
+void reason_answer(struct access *access, struct cursor text);
+void command_reason(struct command *command, const char *argument);
 
 /* people.c */
 /** Read `people_file`. On error what was in force stays. */

@@ -90,7 +90,9 @@ struct policy_request target_request(const struct access *access)
                                    .database = cursor_of_text(access->database),
                                    .factor = access->decided_factor.has ? &access->decided_factor : NULL,
                                    .action = access->action,
-                                   .at_s = access->decided_s};
+                                   .at_s = access->decided_s,
+                                   .reason = cursor_of_text(access->reason),
+                                   .key = connection->key_proof};
 }
 
 /* Counted where the target is known: not before it is dialled. */
@@ -118,6 +120,7 @@ void target_decide(struct access *access, struct policy_decision *ret)
     access->decided_factor = identity_factor(connection, clock_monotonic_us());
     access->decided_s = clock_wall_s();
     access->decided_by = connection->monitor->policy_number;
+    reason_take(access);
     struct policy_request request = target_request(access);
     policy_decide(connection->monitor->policy, &request, ret);
     (void)snprintf(access->rule, sizeof access->rule, "%s", ret->rule);
@@ -335,9 +338,11 @@ static enum err start_dial(struct access *access, const struct policy_target *ta
 void target_deny_unasked(struct access *access, const struct policy_decision *decision)
 {
     char sentence[LIMIT_SENTENCE_BYTES];
-    bool would_factor_do = decision->verdict == POLICY_NEEDS_FACTOR;
-    (void)snprintf(sentence, sizeof sentence, "%.400s%s", decision->sentence,
-                   would_factor_do ? ": give it with ssh -t BASTION mfa renew, then try again" : "");
+    const char *help =
+        decision->verdict == POLICY_NEEDS_FACTOR   ? ": give it with ssh -t BASTION mfa renew, then try again"
+        : decision->verdict == POLICY_NEEDS_REASON ? ": tell it with ssh BASTION reason TEXT, then try again"
+                                                   : "";
+    (void)snprintf(sentence, sizeof sentence, "%.400s%s", decision->sentence, help);
     target_deny(access, "target.denied", decision->code, sentence);
     target_done(access);
 }

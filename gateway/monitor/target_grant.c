@@ -239,6 +239,8 @@ enum err target_login(struct connection *connection, uint32_t ref, struct cursor
     target_decide(access, &decision);
     if (decision.verdict == POLICY_NEEDS_FACTOR && !connection->is_machine) {
         ask_factor(access, &decision);
+    } else if (decision.verdict == POLICY_NEEDS_REASON && !connection->is_machine) {
+        reason_need(access, &decision);
     } else if (decision.verdict != POLICY_ALLOWED) {
         target_deny(access, "target.denied", decision.code, decision.sentence);
     } else {

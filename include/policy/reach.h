@@ -24,8 +24,9 @@ struct policy_reach {
 typedef bool policy_reach_each(void *context, const struct policy_reach *reach);
 
 /** Tell `each` about all targets and accounts, in the order of the file.
- *  @param from, factor  as in struct policy_request */
+ *  @param from, factor, key  as in struct policy_request */
 void policy_reach(const struct policy *policy, const char *person, const char *from,
-                  const struct policy_factor *factor, int64_t at_s, policy_reach_each *each, void *context);
+                  const struct policy_factor *factor, enum policy_key key, int64_t at_s,
+                  policy_reach_each *each, void *context);
 
 #endif

@@ -159,6 +159,7 @@ struct certified {
     char from[LIMIT_ADDRESS_BYTES];
     struct verify_request request;
     struct keys_user_certificate certificate;
+    struct keys_proof proof;
 };
 
 static const char *verify_certified(struct signer *signer, uint32_t ref, struct certified *certified,
@@ -180,13 +181,12 @@ static const char *verify_certified(struct signer *signer, uint32_t ref, struct 
         return refusal;
     }
     struct signer_session *session = signer_sessions_find(&signer->sessions, ref);
-    struct keys_proof proof;
     refusal = verify_signature(signer, session, &certified->request, keys_blob_peek(&certificate->claims.key),
-                               cursor_of_text(algorithm), KEYS_TOUCH_REQUIRED, &proof);
+                               cursor_of_text(algorithm), KEYS_TOUCH_REQUIRED, &certified->proof);
     if (refusal != NULL) {
         return refusal;
     }
-    if (certificate->is_verify_required && (proof.sk_flags & KEYS_SK_USER_VERIFIED) == 0) {
+    if (certificate->is_verify_required && (certified->proof.sk_flags & KEYS_SK_USER_VERIFIED) == 0) {
         return "the certificate asks for a token with PIN or fingerprint";
     }
     session->has_user = true;
@@ -214,6 +214,7 @@ static enum err answer_certified(struct signer *signer, uint32_t ref, struct cur
     writer_text(reply, id);
     writer_text(reply, fingerprint);
     writer_string(reply, is_ok ? certified.certificate.claims.principals : cursor_of(NULL, 0));
+    writer_u8(reply, is_ok ? certified.proof.sk_flags : 0);
     return ERR_NONE;
 }
 

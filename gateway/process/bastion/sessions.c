@@ -200,7 +200,11 @@ static enum err add_row(struct table *table, const struct replay_entry *entry)
     }
     bool is_damaged = entry->damage[0] != 0;
     const char *how = is_damaged ? "DAMAGED" : entry->is_closed ? entry->how : "open";
-    const char *last = is_damaged ? entry->damage : meta->rule;
+    char rule[REPLAY_TEXT_BYTES + LIMIT_SENTENCE_BYTES + 4];
+    bool has_reason = meta->access_reason[0] != 0;
+    (void)snprintf(rule, sizeof rule, "%s%s%s%s", meta->rule, has_reason ? " (" : "", meta->access_reason,
+                   has_reason ? ")" : "");
+    const char *last = is_damaged ? entry->damage : rule;
     const char *const CELLS[] = {
         id,
         replay_wall_text(entry->start_us, start),

@@ -78,7 +78,7 @@ static void expect(const char *person, const char *from, const struct policy_fac
                    const char *expected)
 {
     struct told told = {.most = most};
-    policy_reach(policy, person, from, factor, 0, tell, &told);
+    policy_reach(policy, person, from, factor, POLICY_KEY_PLAIN, 0, tell, &told);
     assert_string_equal(told.text, expected);
 }
 

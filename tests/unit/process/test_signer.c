@@ -377,7 +377,10 @@ static bool verify_certified(const struct certified *row)
     assert_int_equal(cursor_text(&answer, fingerprint, sizeof fingerprint), ERR_NONE);
     assert_int_equal(cursor_string(&answer, LIMIT_PRINCIPALS_BYTES, &principals), ERR_NONE);
     assert_int_equal(cursor_len(&principals) > 0, is_ok);
+    uint8_t sk_flags = 1;
+    assert_int_equal(cursor_u8(&answer, &sk_flags), ERR_NONE);
     assert_int_equal(cursor_end(&answer), ERR_NONE);
+    assert_int_equal(sk_flags, 0);
     assert_int_equal(is_ok, why[0] == 0);
     assert_int_equal(serial, is_ok ? 77 : 0);
     assert_string_equal(id, is_ok ? "some? id" : "");
