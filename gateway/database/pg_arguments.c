@@ -29,9 +29,7 @@ static enum err read_formats(struct cursor *in, struct head *head)
 static void set_portal(struct pg_relay *pg, struct pg_operation *operation, const struct pg_name *statement)
 {
     struct pg_name *portal = pg_names_at(&pg->portals, operation->slot);
-    operation->previous = portal->number;
-    portal->number = operation->number;
-    portal->changed_by = pg->changes + 1; /* what pg_expect() will give it */
+    pg_set_name(pg, operation, operation->number);
     portal->deallocates = statement != NULL ? statement->deallocates : PG_NO_SLOT;
     portal->is_secret = operation->is_secret;
     portal->is_unsettling = statement != NULL && statement->is_unsettling;

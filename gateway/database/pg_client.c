@@ -210,6 +210,14 @@ static enum err step(struct pg_relay *pg, struct cursor *bytes)
     if (!has_bytes || pg_is_congested(pg, DB_TARGET)) {
         return ERR_AGAIN;
     }
+    if (is_copying_in(pg) && queue_len(&pg->held) == 0) {
+        uint64_t count = 0;
+        TRY(pg_pass_run(pg, DB_CLIENT, bytes, 'd', &count));
+        pg->copy.ways[DB_CLIENT].messages += count;
+        if (count > 0) {
+            return ERR_NONE;
+        }
+    }
     if (pg->discard_bytes > 0) {
         discard_rest(pg, bytes);
         return ERR_NONE;

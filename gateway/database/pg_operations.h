@@ -32,7 +32,8 @@ struct pg_operation {
     uint32_t slot; /* PARSE, BIND, CLOSE: of the name it changed; DESCRIBE: that it asks of; QUERY, EXECUTE:
                       that it deallocates; else PG_NO_SLOT */
     uint32_t previous; /* what the name stood for before */
-    uint64_t change;   /* which change of names it was */
+    uint64_t previous_change;
+    uint64_t change; /* which change of names it was */
     uint64_t since_us;
 };
 /** Embedded; {0} is empty. */

@@ -21,19 +21,35 @@ enum err pg_record_unanswered(struct pg_relay *pg, uint32_t number, uint8_t outc
     return db_record(&pg->base, &body);
 }
 
-/* ---- skipped ---- */
+/* ---- names ---- */
+
+static struct pg_name *name_of(struct pg_relay *pg, const struct pg_operation *operation)
+{
+    return pg_names_at(operation->is_portal ? &pg->portals : &pg->statements, operation->slot);
+}
+
+void pg_set_name(struct pg_relay *pg, struct pg_operation *operation, uint32_t number)
+{
+    struct pg_name *name = name_of(pg, operation);
+    operation->previous = name->number;
+    operation->previous_change = name->changed_by;
+    name->number = number;
+    name->changed_by = pg->changes + 1; /* what pg_expect() will give it */
+}
 
 /* The name stands again for what it stood for before. */
 static void take_back(struct pg_relay *pg, const struct pg_operation *operation)
 {
     bool changes = operation->kind == PG_PARSE || operation->kind == PG_BIND || operation->kind == PG_CLOSE;
-    struct pg_name *name =
-        pg_names_at(operation->is_portal ? &pg->portals : &pg->statements, operation->slot);
+    struct pg_name *name = name_of(pg, operation);
     if (changes && name != NULL && name->changed_by == operation->change) {
         name->number = operation->previous;
+        name->changed_by = operation->previous_change;
         name->type_count = 0;
     }
 }
+
+/* ---- skipped ---- */
 
 enum err pg_skip_behind(struct pg_relay *pg)
 {

@@ -62,15 +62,17 @@ struct pg_long {
     uint32_t number;
     uint32_t slot; /* of the prepared statement, which may know types; or PG_NO_SLOT */
 };
+/** One direction of a transfer. */
+struct pg_copy_way {
+    uint64_t bytes, messages;
+    struct crypto_sha256 hash;
+};
 /** A transfer. */
 struct pg_copy {
     bool is_in, is_out;
     bool is_client_done;
     uint32_t number;
-    struct {
-        uint64_t bytes, messages;
-        struct crypto_sha256 hash;
-    } ways[2]; /* by the side that sends */
+    struct pg_copy_way ways[2]; /* by the side that sends */
 };
 /** A result waits for what follows it: ready-for-query tells the state of the transaction. */
 struct pg_result {
@@ -156,6 +158,10 @@ void pg_drop(struct pg_relay *pg, struct cursor *bytes, size_t len_bytes);
 /** Bytes that go on unchanged; they must stay where they are until pg_flush(). */
 MUST_CHECK enum err pg_pass(struct pg_relay *pg, enum db_side to, struct cursor bytes);
 MUST_CHECK enum err pg_flush(struct pg_relay *pg);
+/** The hot path: as many whole messages of that type as are at the front of `bytes` pass to the other side;
+ * data of a COPY is hashed. None of them was looked at otherwise. @param ret_count  may be 0 */
+MUST_CHECK enum err pg_pass_run(struct pg_relay *pg, enum db_side from, struct cursor *bytes, uint8_t type,
+                                uint64_t *ret_count);
 /** A message of the relay's own. */
 MUST_CHECK enum err pg_send(struct pg_relay *pg, enum db_side to, uint8_t type, struct cursor body);
 /** ErrorResponse to the client. @param severity "ERROR" or "FATAL" */
@@ -218,6 +224,9 @@ MUST_CHECK enum err pg_result_out(struct pg_relay *pg, uint8_t transaction);
 /** A result without an answer: skipped or lost. */
 MUST_CHECK enum err pg_record_unanswered(struct pg_relay *pg, uint32_t number, uint8_t outcome,
                                          uint64_t since_us);
+/** The name in the operation's slot now stands for that statement; what it was before is kept in the
+ * operation. */
+void pg_set_name(struct pg_relay *pg, struct pg_operation *operation, uint32_t number);
 /** An operation failed in a pipeline: what stands behind it, up to a Sync, is skipped. */
 MUST_CHECK enum err pg_skip_behind(struct pg_relay *pg);
 /** A tag of CommandComplete that changes what names stand for. */

@@ -222,16 +222,6 @@ enum err pg_more_text(struct pg_relay *pg, struct cursor bytes)
 
 /* ---- Parse, Describe, Execute, Close ---- */
 
-/* The name now stands for that statement. */
-static void set_name(struct pg_relay *pg, struct pg_names *names, struct pg_operation *operation,
-                     uint32_t number)
-{
-    struct pg_name *name = pg_names_at(names, operation->slot);
-    operation->previous = name->number;
-    name->number = number;
-    name->changed_by = pg->changes + 1; /* what pg_expect() will give it */
-}
-
 static enum err remember_parse(struct pg_relay *pg, struct cursor name,
                                const struct record_db_statement *statement, struct cursor types,
                                uint16_t type_count, bool is_secret)
@@ -241,7 +231,7 @@ static enum err remember_parse(struct pg_relay *pg, struct cursor name,
     if (!pg->is_skipping) {
         TRY(pg_names_slot(&pg->statements, name, &operation.slot));
         struct pg_name *entry = pg_names_at(&pg->statements, operation.slot);
-        set_name(pg, &pg->statements, &operation, statement->number);
+        pg_set_name(pg, &operation, statement->number);
         /* A Parse that fails leaves the older one, whose parameters stay hidden. */
         bool is_older_secret = operation.slot != 0 && operation.previous != 0 && entry->is_secret;
         entry->is_secret = is_secret || is_older_secret;
@@ -349,7 +339,7 @@ enum err pg_close(struct pg_relay *pg, struct cursor body)
         TRY(pg_record_statement(pg, &statement, &is_secret));
         operation.number = statement.number;
         if (!pg->is_skipping) {
-            set_name(pg, names, &operation, 0);
+            pg_set_name(pg, &operation, 0);
         }
     }
     return pg_expect(pg, operation);

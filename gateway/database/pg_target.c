@@ -28,35 +28,6 @@ static enum err tls_answer(struct pg_relay *pg, struct cursor *bytes)
     return pg_violation(pg, DB_TARGET, "the target offers no TLS");
 }
 
-/* ---- runs of whole messages, the hot path ---- */
-
-/* As many whole messages of one kind as there are, without a look into them but for the hash. */
-static enum err pass_run(struct pg_relay *pg, struct cursor *bytes, uint8_t wanted)
-{
-    struct cursor at = *bytes;
-    uint64_t count = 0;
-    for (;;) {
-        struct cursor next = at;
-        struct cursor body;
-        uint8_t type = 0;
-        uint32_t len = 0;
-        if (cursor_u8(&next, &type) != ERR_NONE || type != wanted || cursor_u32be(&next, &len) != ERR_NONE ||
-            len < 4 || cursor_bytes(&next, len - 4, &body) != ERR_NONE) {
-            break;
-        }
-        if (wanted == 'd') {
-            pg_copy_data(pg, DB_TARGET, body);
-        }
-        at = next;
-        count++;
-    }
-    struct cursor run = cursor_of(bytes->at, (size_t)(at.at - bytes->at));
-    bytes->at = run.end;
-    pg->result_bytes += cursor_len(&run);
-    *(wanted == 'd' ? &pg->copy.ways[DB_TARGET].messages : &pg->rows) += count;
-    return count > 0 ? pg_pass(pg, DB_CLIENT, run) : ERR_NONE;
-}
-
 /* The kind of message that may come in runs now; 0: none. */
 static uint8_t run_of(struct pg_relay *pg)
 {
@@ -67,6 +38,19 @@ static uint8_t run_of(struct pg_relay *pg)
     bool has_rows =
         front != NULL && !pg->copy.is_in && (front->kind == PG_QUERY || front->kind == PG_EXECUTE);
     return has_rows ? 'D' : 0;
+}
+
+static enum err pass_rows(struct pg_relay *pg, struct cursor *bytes, uint64_t *ret_count)
+{
+    const uint8_t *from = bytes->at;
+    uint8_t type = run_of(pg);
+    if (type == 0 || *bytes->at != type) {
+        return ERR_NONE;
+    }
+    TRY(pg_pass_run(pg, DB_TARGET, bytes, type, ret_count));
+    *(type == 'd' ? &pg->copy.ways[DB_TARGET].messages : &pg->rows) += *ret_count;
+    pg->result_bytes += (uint64_t)(bytes->at - from);
+    return ERR_NONE;
 }
 
 /* ---- one message ---- */
@@ -154,13 +138,10 @@ static enum err next(struct pg_relay *pg, struct cursor *bytes)
     if (pg->header_bytes > 0) {
         return header_in_pieces(pg, bytes);
     }
-    uint8_t run = run_of(pg);
-    if (run != 0 && *bytes->at == run) {
-        const uint8_t *before = bytes->at;
-        TRY(pass_run(pg, bytes, run));
-        if (bytes->at != before) {
-            return ERR_NONE;
-        }
+    uint64_t count = 0;
+    TRY(pass_rows(pg, bytes, &count));
+    if (count > 0) {
+        return ERR_NONE;
     }
     struct cursor header;
     if (cursor_bytes(bytes, PG_HEADER_BYTES, &header) != ERR_NONE) {

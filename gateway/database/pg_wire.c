@@ -64,6 +64,31 @@ enum err pg_flush(struct pg_relay *pg)
     return queue_append(&pg->base.out[pg->run_to], run);
 }
 
+enum err pg_pass_run(struct pg_relay *pg, enum db_side from, struct cursor *bytes, uint8_t wanted,
+                     uint64_t *ret_count)
+{
+    struct cursor at = *bytes;
+    *ret_count = 0;
+    for (;;) {
+        struct cursor next = at;
+        struct cursor body;
+        uint8_t type = 0;
+        uint32_t len = 0;
+        if (cursor_u8(&next, &type) != ERR_NONE || type != wanted || cursor_u32be(&next, &len) != ERR_NONE ||
+            len < 4 || cursor_bytes(&next, len - 4, &body) != ERR_NONE) {
+            break;
+        }
+        if (wanted == 'd') {
+            pg_copy_data(pg, from, body);
+        }
+        at = next;
+        ++*ret_count;
+    }
+    struct cursor run = cursor_of(bytes->at, (size_t)(at.at - bytes->at));
+    bytes->at = run.end;
+    return *ret_count > 0 ? pg_pass(pg, from == DB_CLIENT ? DB_TARGET : DB_CLIENT, run) : ERR_NONE;
+}
+
 enum err pg_send(struct pg_relay *pg, enum db_side to, uint8_t type, struct cursor body)
 {
     TRY(pg_flush(pg));

@@ -127,14 +127,32 @@ void db_end_with(struct db_relay *relay, enum db_end end, const char *sentence)
     }
 }
 
+static enum err record_with(struct db_relay *relay, const struct record_body *body, struct writer *out)
+{
+    struct cursor last = record_db_head(out, body);
+    struct cursor head;
+    TRY(writer_done(out, &head));
+    return relay->owner.record(relay->owner.owner, (uint8_t)body->kind, head, last);
+}
+
+/* By itself, because so much memory costs time where it is cleared, and there is one of these per connection.
+ */
+static __attribute__((noinline)) enum err record_startup(struct db_relay *relay,
+                                                         const struct record_body *body)
+{
+    uint8_t memory[RECORD_DB_STARTUP_HEAD_BYTES];
+    struct writer out = writer_of(memory, sizeof memory);
+    return record_with(relay, body, &out);
+}
+
 enum err db_record(struct db_relay *relay, const struct record_body *body)
 {
+    if (body->kind == RECORD_DB_STARTUP) {
+        return record_startup(relay, body);
+    }
     uint8_t memory[RECORD_DB_HEAD_BYTES];
     struct writer out = writer_of(memory, sizeof memory);
-    struct cursor last = record_db_head(&out, body);
-    struct cursor head;
-    TRY(writer_done(&out, &head));
-    return relay->owner.record(relay->owner.owner, (uint8_t)body->kind, head, last);
+    return record_with(relay, body, &out);
 }
 
 enum err db_record_refused(struct db_relay *relay, const char *what, const char *reason)

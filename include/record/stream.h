@@ -181,7 +181,10 @@ void record_write_file_total(struct writer *out, uint32_t channel, const struct 
 void record_write_end(struct writer *out, uint32_t exit_status, struct cursor reason);
 
 struct record_body;
-enum { RECORD_DB_HEAD_BYTES = RECORD_DB_OPTIONS_BYTES + 8192 }; /* what record_db_head() needs at most */
+enum {
+    RECORD_DB_HEAD_BYTES = 1024,                                   /* what record_db_head() needs at most */
+    RECORD_DB_STARTUP_HEAD_BYTES = RECORD_DB_OPTIONS_BYTES + 4096, /* the same for DB_STARTUP */
+};
 /** The body of a DB_* record but for the bytes of its last string, which are returned: a long text is not
  *  copied. What is too long is cut; a NUL in a text becomes "?".
  *  @return borrowed from `body`; empty where the last field is no string */

@@ -185,7 +185,7 @@ static void long_input_is_cut_and_stays_readable(void **state)
         assert_int_equal(writer_done(&out, &in), ERR_NONE);
         assert_int_equal(record_next(&in, &record), ERR_NONE);
         assert_int_equal(record_body_read(&record, &body), ERR_NONE);
-        struct writer head = writer_of(memory, RECORD_DB_HEAD_BYTES);
+        struct writer head = writer_of(memory, i == 0 ? RECORD_DB_STARTUP_HEAD_BYTES : RECORD_DB_HEAD_BYTES);
         (void)record_db_head(&head, &bodies[i]);
         assert_int_equal(writer_done(&head, &in), ERR_NONE);
     }
