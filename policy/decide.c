@@ -526,25 +526,3 @@ enum err policy_person_certified(const struct policy *policy, const char *person
     };
     return ERR_NONE;
 }
-
-enum err policy_target(const struct policy *policy, const char *host, uint16_t port,
-                       struct policy_target *ret)
-{
-    uint32_t number = host_index_find(policy, cursor_of_text(host), port);
-    if (number == HOST_NONE) {
-        return ERR_NOT_FOUND;
-    }
-    const struct target *target = &policy->targets[number];
-    *ret = (struct policy_target){
-        .kind = target->kind,
-        .name = target->name,
-        .networks = target->networks,
-        .network_count = target->network_count,
-        .known_hosts = target->known_hosts,
-        .host_cas = target->host_cas,
-        .host_ca_count = target->host_ca_count,
-        .database = target->database,
-        .service = target->service,
-    };
-    return ERR_NONE;
-}

@@ -106,6 +106,21 @@ bool keys_host_trust_has_type(const struct keys_host_trust *trust, enum keys_typ
     return false;
 }
 
+enum err keys_host_shown(struct cursor shown, struct keys_blob *ret_key, struct keys_blob *ret_ca)
+{
+    struct keys_certified certified;
+    struct keys_public key;
+    ret_ca->len_bytes = 0;
+    if (!keys_blob_is_certificate(shown)) {
+        TRY(keys_blob_parse(shown, &key));
+        return keys_blob_copy(shown, ret_key);
+    }
+    TRY(certified_read(shown, &certified));
+    TRY(keys_blob_copy(certified.ca_blob, ret_ca));
+    *ret_key = certified.key;
+    return ERR_NONE;
+}
+
 /* ---- judging ---- */
 
 /* PROTOCOL.certkeys defines no critical option for hosts: what is there is not known, and refuses. */
@@ -188,6 +203,7 @@ static void judge_key(const struct keys_host_trust *trust, struct cursor blob,
                       struct keys_host_judgement *ret)
 {
     if (is_revoked(trust, blob)) {
+        ret->is_revoked = true;
         refuse(trust, ret, "its host key was revoked");
     } else if (holds(trust->keys, blob)) {
         ret->is_trusted = true;
@@ -207,6 +223,7 @@ static void judge_certificate(const struct keys_host_trust *trust, const char *h
     (void)keys_fingerprint(key, ret->fingerprint);
     (void)keys_fingerprint(certified->ca_blob, ret->ca_fingerprint);
     if (is_revoked(trust, certified->ca_blob)) {
+        ret->is_revoked = true;
         refuse(trust, ret, "the CA of its host certificate was revoked");
         return;
     }
@@ -214,8 +231,10 @@ static void judge_certificate(const struct keys_host_trust *trust, const char *h
         judge_key(trust, key, ret);
         return;
     }
+    ret->is_ca_trusted = true;
+    ret->is_revoked = is_revoked(trust, key);
     const char *why =
-        is_revoked(trust, key) ? "its host key was revoked" : refuse_certificate(certified, host, now_s);
+        ret->is_revoked ? "its host key was revoked" : refuse_certificate(certified, host, now_s);
     if (why != NULL) {
         refuse(trust, ret, why);
         return;

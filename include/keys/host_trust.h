@@ -26,10 +26,16 @@ bool keys_host_trust_has_ca(const struct keys_host_trust *trust);
 /** Is a key of this type known? Asking for that type first lets a host show the key that is known. */
 bool keys_host_trust_has_type(const struct keys_host_trust *trust, enum keys_type type);
 
+/** The parts of what a host shows: the key, and the CA of a certificate (else empty). Nothing is judged.
+ *  @return ERR_MALFORMED and others for what is neither key nor certificate. */
+MUST_CHECK enum err keys_host_shown(struct cursor shown, struct keys_blob *ret_key, struct keys_blob *ret_ca);
+
 struct keys_host_judgement {
     bool is_trusted;
     bool is_certificate;                         /* it showed one */
     bool is_certified;                           /* trusted by it, and not by the key alone */
+    bool is_revoked;                             /* not trusted for this reason */
+    bool is_ca_trusted;                          /* of what it showed; then the certificate decides */
     char fingerprint[KEYS_FINGERPRINT_BYTES];    /* of the key, also of the one in a certificate */
     char ca_fingerprint[KEYS_FINGERPRINT_BYTES]; /* of what a certificate names as its CA; else "" */
     char reason[KEYS_HOST_REASON_BYTES];         /* not trusted: a sentence fragment with fingerprints */

@@ -26,6 +26,7 @@ int export_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int policy_main(int argc, char **argv);
+int targets_command(int argc, char **argv);
 
 /* --- options.c --------------------------------------------------------------------------------------- */
 

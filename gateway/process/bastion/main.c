@@ -13,6 +13,7 @@ static const struct {
     const char *summary;
 } COMMANDS[] = {
     {"policy", policy_main, "check a policy file, explain a decision"},
+    {"targets", targets_command, "see which host keys the targets show"},
     {"status", status_command, "what the running gateway is doing"},
     {"sessions", sessions_command, "list recorded sessions"},
     {"replay", replay_command, "show a recording in this terminal"},
