@@ -7,7 +7,14 @@
 #include "base/secret.h"
 #include "format.h"
 
-enum { ZSTD_LEVEL = 1, ZSTD_WINDOW_LOG = 17 }; /* a frame is at most 64 KiB */
+enum {
+    ZSTD_LEVEL = 1,
+    ZSTD_WINDOW_LOG = 17, /* a frame is at most 64 KiB */
+    /* Archives and encrypted files do not shrink, and trying costs as much as hashing: after a frame of this
+     * size that did not, the next ones are not tried. */
+    STUBBORN_BYTES = 16384,
+    STUBBORN_FRAMES = 15,
+};
 
 enum err record_tools_init(struct record_tools *tools)
 {
@@ -86,21 +93,30 @@ static uint64_t forward(struct record_container *container, uint64_t t_us)
 }
 
 /* The compressed text in the scratch memory, or `plain` itself where that is not smaller. */
-static struct cursor compress(struct record_tools *tools, struct cursor plain)
+static struct cursor compress(struct record_container *container, struct record_tools *tools,
+                              struct cursor plain)
 {
     size_t len = cursor_len(&plain);
     if (len < FORMAT_COMPRESS_FROM_BYTES) {
         return plain;
     }
+    if (container->untried_frames > 0) {
+        container->untried_frames--;
+        return plain;
+    }
     /* A result that does not fit in one byte less is an error to zstd, and no gain to us. */
     size_t packed = ZSTD_compress2(tools->zstd, tools->scratch, len - 1, plain.at, len);
-    return ZSTD_isError(packed) != 0 ? plain : cursor_of(tools->scratch, packed);
+    if (ZSTD_isError(packed) == 0) {
+        return cursor_of(tools->scratch, packed);
+    }
+    container->untried_frames = len >= STUBBORN_BYTES ? STUBBORN_FRAMES : 0;
+    return plain;
 }
 
 static enum err write_data_frame(struct record_container *container, struct record_tools *tools,
                                  uint64_t t_us, struct cursor plain, struct writer *out)
 {
-    struct cursor packed = compress(tools, plain);
+    struct cursor packed = compress(container, tools, plain);
     size_t sealed_len = cursor_len(&packed) + CRYPTO_AEAD_TAG_BYTES;
     struct format_frame frame = {
         .body_len = (uint32_t)sealed_len,

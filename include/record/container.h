@@ -42,6 +42,7 @@ struct record_container {
     uint8_t chain[CRYPTO_SHA256_BYTES]; /* after the last byte that was given out */
     uint64_t seq, file_bytes, last_t_us;
     uint64_t frames, records, kept_bytes;
+    uint8_t untried_frames; /* these will not be compressed: the last one did not shrink */
     struct record_moved moved;
 };
 

@@ -1,4 +1,5 @@
 /* A recording, written and read back: what the reader gives, in every state of the file. */
+#include "crypto/random.h"
 #include "record/host.h"
 
 static int setup(void **state)
@@ -75,6 +76,39 @@ static void reader_gives_back_what_was_written(void **state)
     step = next(&reader);
     assert_int_equal(step.type, RECORD_STEP_END);
     assert_int_equal(step.tail_bytes, 0);
+    record_reader_done(&reader);
+    free(tape);
+}
+
+/* Archives do not shrink: after one frame of such the next are not tried, and then it is tried again. */
+static void frames_after_one_that_did_not_shrink_are_kept_as_they_are(void **state)
+{
+    enum { PIECE_BYTES = 250, BODY_BYTES = 68 * PIECE_BYTES, UNTRIED = 15 };
+    struct host *host = *state;
+    struct tape *tape = tape_new(host, 0x22);
+    static uint8_t body[BODY_BYTES];
+    static uint8_t memory[BODY_BYTES + RECORD_HEADER_BYTES];
+    for (size_t at = 0; at < sizeof body; at += PIECE_BYTES) {
+        crypto_random(body + at, PIECE_BYTES);
+    }
+    for (unsigned i = 0; i <= UNTRIED + 1; i++) {
+        struct writer out = writer_of(memory, sizeof memory);
+        struct cursor records;
+        record_write_bytes(&out, RECORD_STDOUT, 0, cursor_of(body, sizeof body));
+        assert_int_equal(writer_done(&out, &records), ERR_NONE);
+        size_t before = tape->len;
+        tape_records(host, tape, records);
+        assert_true((tape->len - before > BODY_BYTES) == (i <= UNTRIED));
+        memset(body, 'a', sizeof body);
+    }
+    tape_close(host, tape);
+    tape_save(host, tape, tape->bytes, tape->len);
+    struct record_reader reader = open_tape(host, tape, &tape->key);
+    struct record_step step = next(&reader);
+    for (unsigned i = 0; i <= UNTRIED + 1; i++, step = next(&reader)) {
+        assert_int_equal(cursor_len(&step.record.body), BODY_BYTES);
+    }
+    assert_int_equal(step.type, RECORD_STEP_CLOSE);
     record_reader_done(&reader);
     free(tape);
 }
@@ -290,6 +324,7 @@ int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         ON_HOST(reader_gives_back_what_was_written),
+        ON_HOST(frames_after_one_that_did_not_shrink_are_kept_as_they_are),
         ON_HOST(close_tells_what_was_moved),
         ON_HOST(reader_without_key_checks_but_does_not_decrypt),
         ON_HOST(ratchet_a_later_key_does_not_open_earlier_frames),
