@@ -49,8 +49,9 @@ static void report_complaints(struct connection *connection, const struct keys_c
     }
 }
 
-/* @return ERR_NONE when the person's file admits this key from this source now. */
-static enum err find_key(struct connection *connection, struct cursor user, struct cursor key_blob)
+/* @return ERR_NOT_FOUND when the policy does not know the person, or there is no file. */
+static enum err read_keys(struct connection *connection, struct cursor user, struct policy_person *ret_known,
+                          uint8_t **ret_bytes, size_t *ret_len)
 {
     char person[LIMIT_PERSON_BYTES];
     text_printable(user, connection->claimed_person, sizeof connection->claimed_person);
@@ -58,20 +59,41 @@ static enum err find_key(struct connection *connection, struct cursor user, stru
         return ERR_NOT_FOUND;
     }
     (void)snprintf(person, sizeof person, "%.*s", (int)cursor_len(&user), (const char *)user.at);
-    struct policy_person known;
     connection->principals_len = 0;
-    TRY(policy_person(connection->monitor->policy, person, &known));
+    TRY(policy_person(connection->monitor->policy, person, ret_known));
+    enum err err = policy_file_keys(connection->monitor, person, ret_bytes, ret_len);
+    if (err != ERR_NONE && err != ERR_NOT_FOUND) {
+        REPORT(connection->monitor, "keys.complaint", EVENT_FAILURE, {.key = "person", .text = person},
+               {.key = "sentence",
+                .text = "the file with this person's keys cannot be used: it must belong to root and be "
+                        "writable by nobody else"});
+    }
+    return err;
+}
+
+/* For a name without keys a file is read and searched all the same: how long the answer takes shall not tell
+ * who exists. */
+static void search_decoy(struct connection *connection, struct cursor key_blob)
+{
     OWNED_BYTES *file = NULL;
     size_t len = 0;
-    enum err err = policy_file_keys(connection->monitor, person, &file, &len);
+    struct keys_authorization ignored;
+    struct keys_complaints complaints = {0};
+    if (policy_file_decoy(connection->monitor, &file, &len) == ERR_NONE) {
+        err_ignore(keys_authorized_find(cursor_of(file, len), key_blob, connection->from, clock_wall_s(),
+                                        &ignored, &complaints)); /* nobody is let in by it */
+    }
+}
+
+/* @return ERR_NONE when the person's file admits this key from this source now. */
+static enum err find_key(struct connection *connection, struct cursor user, struct cursor key_blob)
+{
+    struct policy_person known;
+    OWNED_BYTES *file = NULL;
+    size_t len = 0;
+    enum err err = read_keys(connection, user, &known, &file, &len);
     if (err != ERR_NONE) {
-        if (err != ERR_NOT_FOUND) {
-            REPORT(connection->monitor, "keys.complaint", EVENT_FAILURE, {.key = "person", .text = person},
-                   {.key = "sentence",
-                    .text = "the file with this person's keys cannot be used: it must belong to root and be "
-                            "writable by "
-                            "nobody else"});
-        }
+        search_decoy(connection, key_blob);
         return err;
     }
     struct keys_complaints complaints = {0};

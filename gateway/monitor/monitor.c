@@ -284,9 +284,12 @@ static enum err start_services(struct monitor *monitor, struct monitor_refusal *
     }
     const char *program = "";
     err = service_wait_ready(monitor, &program);
-    return err == ERR_NONE
-               ? ERR_NONE
-               : refuse(ret_why, err, "this program did not get ready, its own words are above:", program);
+    if (err != ERR_NONE) {
+        return refuse(ret_why, err, "this program did not get ready, its own words are above:", program);
+    }
+    err = policy_file_make_decoy(monitor);
+    return err == ERR_NONE ? ERR_NONE
+                           : refuse(ret_why, err, "cannot write into state_dir", monitor->config.state_dir);
 }
 
 static enum err close_own_room(struct monitor_refusal *ret_why)

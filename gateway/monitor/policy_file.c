@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "state.h"
 
+static const char DECOY_FILE[] = "decoy_keys";
+
 static void explain_read(enum err err, const char *path, char *ret_sentence, size_t size_bytes)
 {
     if (err == ERR_DENIED) {
@@ -90,4 +92,17 @@ enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t si
 enum err policy_file_keys(struct monitor *monitor, const char *person, uint8_t **ret_bytes, size_t *ret_len)
 {
     return fd_read_trusted_file(monitor->keys_dir, person, KEYS_AUTHORIZED_FILE_BYTES, ret_bytes, ret_len);
+}
+
+enum err policy_file_make_decoy(struct monitor *monitor)
+{
+    char line[KEYS_LINE_BYTES];
+    TRY(keys_line_write(keys_blob_peek(&monitor->signer.host_blob), line, sizeof line));
+    return fd_swap_file(monitor->state_dir, DECOY_FILE, 0600, cursor_of_text(line));
+}
+
+enum err policy_file_decoy(struct monitor *monitor, uint8_t **ret_bytes, size_t *ret_len)
+{
+    return fd_read_trusted_file(monitor->state_dir, DECOY_FILE, KEYS_AUTHORIZED_FILE_BYTES, ret_bytes,
+                                ret_len);
 }

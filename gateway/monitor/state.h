@@ -659,6 +659,9 @@ MUST_CHECK enum err policy_file_load(struct monitor *monitor, char *ret_sentence
  * fd_read_trusted_file(). */
 MUST_CHECK enum err policy_file_keys(struct monitor *monitor, const char *person, uint8_t **ret_bytes,
                                      size_t *ret_len);
+/** A file that looks like a person's keys and admits nobody: what is read for names without one. */
+MUST_CHECK enum err policy_file_make_decoy(struct monitor *monitor);
+MUST_CHECK enum err policy_file_decoy(struct monitor *monitor, uint8_t **ret_bytes, size_t *ret_len);
 
 /* policy_reload.c */
 /** Read the file and have a child judge it; what comes of it is reported and, when good, put in force a
