@@ -266,7 +266,8 @@ static void explain_nevers(struct case_file *file, policy_explain_each *each, vo
         file->denied |= never->deny;
         if ((never->deny & asked) != 0) {
             struct policy_finding finding = {
-                .rule = never->id, .line = never->line, .is_never = true, .failed = POLICY_CLAUSE_CAN};
+                .rule = never->id, .is_never = true, .failed = POLICY_CLAUSE_CAN};
+            finding.file = policy_place(file->policy, never->line, &finding.line);
             say(&finding, file->request->action == POLICY_ANY ? "it takes away a part of what rules allow"
                                                               : "it takes away what was asked");
             each(context, &finding);
@@ -300,7 +301,8 @@ static void explain_rules(const struct case_file *file, policy_explain_each *eac
                                                     : POLICY_DENIED;
     for (size_t i = 0; i < file->policy->rule_count; i++) {
         const struct rule *rule = &file->policy->rules[i];
-        struct policy_finding finding = {.rule = rule->id, .line = rule->line};
+        struct policy_finding finding = {.rule = rule->id};
+        finding.file = policy_place(file->policy, rule->line, &finding.line);
         finding.failed = first_failing(file, rule);
         bool concerns =
             finding.failed != POLICY_CLAUSE_WHO || names_target(file, rule->targets, rule->target_count);
@@ -327,7 +329,7 @@ void policy_explain(const struct policy *policy, const struct policy_request *re
     find_target(&file);
     if (file.target != NULL) {
         (void)snprintf(ret->target, sizeof ret->target, "%s", file.target->name);
-        ret->target_line = file.target->line;
+        (void)policy_place(policy, file.target->line, &ret->target_line);
         file.denied = ~can_bits_of_target(file.target);
     }
     if (is_known_person(&file)) {

@@ -18,14 +18,22 @@ void load_networks(struct loader *loader, const struct yaml_node *section)
         }
         /* Not yet in `network_sets`: a set cannot name another set. */
         struct network_set *set = &policy->network_sets[policy->network_set_count];
-        *set = (struct network_set){
-            .name = loader_text(loader, value->key), .line = value->key->line, .column = value->key->column};
+        *set = (struct network_set){.name = loader_text(loader, value->key),
+                                    .key = value->key,
+                                    .line = value->key->line,
+                                    .column = value->key->column};
         loader_networks(loader, value, POLICY_NETWORKS_MAX, &set->networks, &set->count);
         policy->network_set_count++;
     }
     for (uint32_t i = 0; i < policy->network_set_count; i++) {
-        enum err err = names_add(&loader->network_sets, cursor_of_text(policy->network_sets[i].name), i);
-        loader->is_out_of_memory = loader->is_out_of_memory || err != ERR_NONE;
+        const struct network_set *set = &policy->network_sets[i];
+        enum err err = names_add(&loader->network_sets, cursor_of_text(set->name), i);
+        uint32_t number = 0;
+        if (err == ERR_STATE &&
+            names_find(&loader->network_sets, cursor_of_text(set->name), &number) == ERR_NONE) {
+            loader_refuse_twice(loader, set->key, policy->network_sets[number].line);
+        }
+        loader->is_out_of_memory = loader->is_out_of_memory || err == ERR_MEMORY;
     }
 }
 
@@ -220,6 +228,11 @@ void load_people(struct loader *loader, const struct yaml_node *section)
         read_group(loader, value, group);
         enum err err = names_add(&loader->groups, cursor_of_text(group->name), (uint32_t)policy->group_count);
         loader->is_out_of_memory = loader->is_out_of_memory || err == ERR_MEMORY;
+        if (err == ERR_STATE) {
+            uint32_t number = 0;
+            bool is_found = names_find(&loader->groups, value->key->text, &number) == ERR_NONE;
+            loader_refuse_twice(loader, value->key, is_found ? policy->groups[number].line : 0);
+        }
         policy->group_count++;
     }
     if (!loader->is_out_of_memory) {

@@ -215,7 +215,13 @@ void loader_add_id(struct loader *loader, const struct yaml_node *node, const ch
     enum err err = *id == 0 ? ERR_NONE : names_add(ids, cursor_of_text(id), node->line);
     uint32_t line = 0;
     if (err == ERR_STATE && names_find(ids, cursor_of_text(id), &line) == ERR_NONE) {
-        LOADER_ERROR(loader, node, "the id \"%s\" is used already, in line %u", id, line);
+        unsigned first = 0;
+        const char *file_name = policy_place(loader->policy, line, &first);
+        if (yaml_place_file(line) == yaml_place_file(node->line)) {
+            LOADER_ERROR(loader, node, "the id \"%s\" is used already, in line %u", id, first);
+        } else {
+            LOADER_ERROR(loader, node, "the id \"%s\" is used already, in %s:%u", id, file_name, first);
+        }
     }
     loader->is_out_of_memory = loader->is_out_of_memory || err == ERR_MEMORY;
 }

@@ -323,6 +323,11 @@ void load_targets(struct loader *loader, const struct yaml_node *section)
         enum err err =
             names_add(&loader->targets, cursor_of_text(target->name), (uint32_t)policy->target_count);
         loader->is_out_of_memory = loader->is_out_of_memory || err == ERR_MEMORY;
+        if (err == ERR_STATE) {
+            uint32_t number = 0;
+            bool is_found = names_find(&loader->targets, value->key->text, &number) == ERR_NONE;
+            loader_refuse_twice(loader, value->key, is_found ? policy->targets[number].line : 0);
+        }
         policy->target_count++;
     }
 }

@@ -23,6 +23,14 @@ struct cursor loader_copy(struct loader *loader, const struct yaml_node *node)
     return cursor_of_text(loader_text(loader, node));
 }
 
+void loader_refuse_twice(struct loader *loader, const struct yaml_node *key, unsigned first)
+{
+    unsigned line = 0;
+    const char *file_name = policy_place(loader->policy, first, &line);
+    LOADER_ERROR(loader, key, "the name \"%.64s\" is used already, in %s:%u", NODE_TEXT(key), file_name,
+                 line);
+}
+
 bool loader_is_id(struct loader *loader, const struct yaml_node *node, const char *what)
 {
     if (!yaml_expect_text(loader->report, node, what)) {

@@ -53,6 +53,8 @@ void loader_when(void *context, const struct yaml_node *value, void *into);
 void loader_key(void *context, const struct yaml_node *value, void *into);
 /** Readers of fields of a rule and of an entry of `never`: `id`. */
 void loader_entry_id(void *context, const struct yaml_node *value, void *into);
+/** A key of a map that another file has, too. @param first  the place of the other one */
+void loader_refuse_twice(struct loader *loader, const struct yaml_node *key, unsigned first);
 /** Rules and nevers share one space of ids: a code must name one entry. */
 void loader_add_id(struct loader *loader, const struct yaml_node *node, const char *id);
 /** A list of at most `max` items, not empty. */

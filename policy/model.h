@@ -8,6 +8,7 @@
 #include "hours.h"
 #include "policy/explain.h"
 #include "policy/policy.h"
+#include "yaml/document.h"
 
 /* Bounds of one file. Bit tables are groups x rules and targets x rules: 12.5 MiB each at the most. */
 enum {
@@ -49,6 +50,7 @@ const char *can_name(size_t index, unsigned *ret_bit);
 
 struct network_set {
     const char *name;
+    const struct yaml_node *key; /* while the file is read */
     unsigned line, column;
     struct network *networks;
     size_t count;
@@ -195,6 +197,7 @@ struct policy {
     struct arena arena;
     uint8_t sha256[POLICY_HASH_BYTES];
     bool is_observing;
+    const char **file_names; /* 0: the policy; then those that add to it */
     struct network_set *network_sets;
     struct group *groups;
     struct person *people;

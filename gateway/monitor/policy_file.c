@@ -1,6 +1,7 @@
 /* The files that operators edit: the policy, and one file of keys per person. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,9 +46,10 @@ enum err policy_file_read(const struct monitor *monitor, uint8_t **ret_bytes, si
                           char *ret_sentence, size_t size_bytes)
 {
     const char *path = monitor->config.policy;
-    enum err err = fd_read_trusted_file(AT_FDCWD, path, POLICY_FILE_BYTES, ret_bytes, ret_len);
+    char failed[PATH_MAX];
+    enum err err = policy_files_read(path, true, ret_bytes, ret_len, failed, sizeof failed);
     if (err != ERR_NONE) {
-        explain_read(err, path, ret_sentence, size_bytes);
+        explain_read(err, failed, ret_sentence, size_bytes);
     }
     return err;
 }
@@ -60,7 +62,7 @@ enum err policy_file_compile(struct monitor *monitor, struct cursor bytes, struc
     if (found == NULL) {
         return ERR_MEMORY;
     }
-    enum err err = policy_load(bytes, path, found, ret);
+    enum err err = policy_load_bundle(bytes, found, ret);
     (void)snprintf(ret_sentence, size_bytes, "%s: %s", path, err_text(err));
     report_findings(monitor, &found->findings, ret_sentence, size_bytes);
     free(found);

@@ -643,7 +643,6 @@ void status_tick(struct monitor *monitor, uint64_t now_us);
 void status_stopped(struct monitor *monitor);
 
 /* policy_file.c */
-enum { POLICY_FILE_BYTES = 16 * 1024 * 1024 };
 /** @param ret_bytes OWNED, free() */
 MUST_CHECK enum err policy_file_read(const struct monitor *monitor, uint8_t **ret_bytes, size_t *ret_len,
                                      char *ret_sentence, size_t size_bytes);

@@ -30,9 +30,9 @@ struct builder {
 };
 
 /* Events are libyaml's; it counts from 0. */
-static unsigned line_of(yaml_mark_t mark)
+static unsigned line_of(const struct yaml_report *report, yaml_mark_t mark)
 {
-    return (unsigned)mark.line + 1;
+    return ((unsigned)mark.line + 1) | report->reading << YAML_LINE_BITS;
 }
 
 static unsigned column_of(yaml_mark_t mark)
@@ -42,7 +42,7 @@ static unsigned column_of(yaml_mark_t mark)
 
 static enum err refuse(struct builder *builder, yaml_mark_t mark, const char *message)
 {
-    yaml_report_error(builder->report, line_of(mark), column_of(mark), "%s", message);
+    yaml_report_error(builder->report, line_of(builder->report, mark), column_of(mark), "%s", message);
     return ERR_MALFORMED;
 }
 
@@ -50,7 +50,7 @@ static enum err new_node(struct builder *builder, enum yaml_kind kind, yaml_mark
                          struct yaml_node **ret)
 {
     if (++builder->node_count > YAML_NODES) {
-        yaml_report_error(builder->report, line_of(mark), column_of(mark),
+        yaml_report_error(builder->report, line_of(builder->report, mark), column_of(mark),
                           "the file has more than %d keys and values", YAML_NODES);
         return ERR_TOO_LARGE;
     }
@@ -59,7 +59,7 @@ static enum err new_node(struct builder *builder, enum yaml_kind kind, yaml_mark
         return ERR_MEMORY;
     }
     node->kind = kind;
-    node->line = line_of(mark);
+    node->line = line_of(builder->report, mark);
     node->column = column_of(mark);
     *ret = node;
     return ERR_NONE;
@@ -76,7 +76,8 @@ static enum err take_key(struct builder *builder, struct frame *frame, struct ya
     uint32_t line = 0;
     if (err == ERR_STATE && names_find(&frame->keys, node->text, &line) == ERR_NONE) {
         yaml_report_error(builder->report, node->line, node->column,
-                          "the key \"%.64s\" is here already, in line %u", (const char *)node->text.at, line);
+                          "the key \"%.64s\" is here already, in line %u", (const char *)node->text.at,
+                          yaml_place_line(line));
         err = ERR_NONE; /* more may be wrong further down */
     }
     frame->key = node;
@@ -222,8 +223,8 @@ static enum err report_syntax(struct builder *builder, const yaml_parser_t *pars
     }
     const char *context = parser->context == NULL ? "" : parser->context;
     const char *problem = parser->problem == NULL ? "this is not YAML" : parser->problem;
-    yaml_report_error(builder->report, line_of(parser->problem_mark), column_of(parser->problem_mark),
-                      "%s%s%s", problem, *context == 0 ? "" : ", ", context);
+    yaml_report_error(builder->report, line_of(builder->report, parser->problem_mark),
+                      column_of(parser->problem_mark), "%s%s%s", problem, *context == 0 ? "" : ", ", context);
     return ERR_MALFORMED;
 }
 
@@ -271,7 +272,8 @@ static enum err check_bytes(struct cursor bytes, struct yaml_report *report)
     struct character_place place;
     const char *problem = characters_check(bytes, true, &place);
     if (problem != NULL) {
-        yaml_report_error(report, place.line, place.column, "%s", problem);
+        yaml_report_error(report, place.line | report->reading << YAML_LINE_BITS, place.column, "%s",
+                          problem);
         return ERR_MALFORMED;
     }
     return ERR_NONE;
@@ -318,4 +320,24 @@ void yaml_document_free(struct yaml_document *document)
 const struct yaml_node *yaml_document_root(const struct yaml_document *document)
 {
     return document->root;
+}
+
+bool yaml_node_append(const struct yaml_node *section, const struct yaml_node *more)
+{
+    if (section->kind != more->kind || section->kind == YAML_TEXT) {
+        return false;
+    }
+    /* Nodes are const for their readers; they lie in the writable memory of their document. */
+    struct yaml_node *first = (struct yaml_node *)section;
+    struct yaml_node *last = first->first;
+    first->count += more->count;
+    if (last == NULL) {
+        first->first = more->first;
+        return true;
+    }
+    while (last->next != NULL) {
+        last = (struct yaml_node *)last->next;
+    }
+    last->next = more->first;
+    return true;
 }

@@ -33,8 +33,13 @@ __attribute__((format(printf, 5, 0))) static void add(struct yaml_report *report
     if (finding == NULL) {
         return;
     }
-    finding->line = line;
+    finding->file = yaml_place_file(line);
+    finding->line = yaml_place_line(line);
     finding->column = column;
+    if (finding->file > 0 && report->more_names != NULL) {
+        text_printable(cursor_of_text(report->more_names[finding->file - 1]), finding->file_name,
+                       sizeof finding->file_name);
+    }
     char message[2 * YAML_MESSAGE_BYTES];
     (void)vsnprintf(message, sizeof message, format, arguments);
     text_printable(cursor_of_text(message), finding->message, sizeof finding->message);
@@ -58,6 +63,9 @@ void yaml_report_warning(struct yaml_report *report, unsigned line, unsigned col
 
 static bool is_before(const struct yaml_finding *a, const struct yaml_finding *b)
 {
+    if (a->file != b->file) {
+        return a->file < b->file;
+    }
     return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
@@ -79,11 +87,12 @@ const char *yaml_report_line(const struct yaml_report *report, size_t index,
 {
     const struct yaml_finding *finding = &report->findings[index];
     const char *kind = finding->is_warning ? "warning: " : "";
+    const char *file_name = finding->file == 0 ? report->file_name : finding->file_name;
     if (finding->line == 0) {
-        (void)snprintf(text, YAML_LINE_BYTES, "%s: %s%s", report->file_name, kind, finding->message);
+        (void)snprintf(text, YAML_LINE_BYTES, "%s: %s%s", file_name, kind, finding->message);
     } else {
-        (void)snprintf(text, YAML_LINE_BYTES, "%s:%u:%u: %s%s", report->file_name, finding->line,
-                       finding->column, kind, finding->message);
+        (void)snprintf(text, YAML_LINE_BYTES, "%s:%u:%u: %s%s", file_name, finding->line, finding->column,
+                       kind, finding->message);
     }
     return text;
 }

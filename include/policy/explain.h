@@ -25,7 +25,8 @@ const char *policy_clause_text(enum policy_clause clause);
 
 struct policy_finding {
     const char *rule; /* borrowed for the call */
-    unsigned line;    /* in the policy file */
+    const char *file; /* of the policy; borrowed for the call */
+    unsigned line;    /* in that file */
     bool is_never;    /* an entry of `never` that takes something away */
     bool is_nearest;  /* of the rules that do not allow it, the one that fails latest */
     enum policy_clause failed;

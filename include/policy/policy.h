@@ -40,6 +40,32 @@ struct policy;
  */
 MUST_CHECK enum err policy_load(struct cursor bytes, const char *file_name, struct policy_report *report,
                                 struct policy **ret);
+/* One file of a policy. */
+struct policy_source {
+    const char *name; /* for messages */
+    struct cursor bytes;
+};
+enum { POLICY_FILES_MAX = 1 + YAML_MORE_FILES_MAX };
+/** The same for a policy of several files: `networks`, `people`, `targets`, `rules`, `never` and `tests` of
+ * the later ones are put behind those of the first. All are judged as one, and one error refuses all.
+ * @param count  1..POLICY_FILES_MAX */
+MUST_CHECK enum err policy_load_files(const struct policy_source *sources, size_t count,
+                                      struct policy_report *report, struct policy **ret);
+/** The name of a file as it is in the hash: without the folder of the main file. Borrowed. */
+const char *policy_source_place(const struct policy_source *main, const struct policy_source *source);
+/** Read a policy and the files that add to it: for policy.yaml those of the folder policy.d beside it whose
+ * names end in .yaml and do not begin with a dot, sorted.
+ * @param is_trusted  as fd_read_trusted_file(): root's files that nobody else may write
+ * @param ret_bytes   OWNED by the caller, free(): for policy_load_bundle()
+ * @param ret_path    on error: the file that it is about
+ * @return as fd_read_trusted_file(); ERR_TOO_LARGE also for more than POLICY_FILES_MAX files */
+MUST_CHECK enum err policy_files_read(const char *path, bool is_trusted, uint8_t **ret_bytes, size_t *ret_len,
+                                      char *ret_path, size_t size_bytes);
+/** policy_load_files() for what policy_files_read() gave. @return also ERR_MALFORMED for other bytes */
+MUST_CHECK enum err policy_load_bundle(struct cursor bundle, struct policy_report *report,
+                                       struct policy **ret);
+/** The file and line of a place as this room's values carry it (`line`). Borrowed. */
+const char *policy_place(const struct policy *policy, unsigned place, unsigned *ret_line);
 void policy_free(struct policy *policy);
 /** `mode: observe`: rules deny nothing, and decisions say what they would deny. What no target lists,
  * accounts that a target does not know, and what `never` takes away stays denied; a factor or reason is asked

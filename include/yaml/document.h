@@ -20,7 +20,7 @@ enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 struct yaml_node {
     enum yaml_kind kind;
     bool is_quoted;               /* text: '1' is not 1 */
-    unsigned line, column;        /* from 1 */
+    unsigned line, column;        /* from 1; yaml/report.h says how the line carries a file */
     struct cursor text;           /* a NUL follows */
     const struct yaml_node *key;  /* of a value in a map: its key, else NULL */
     const struct yaml_node *next; /* the next item of the same list or map */
@@ -38,6 +38,9 @@ struct yaml_document;
 MUST_CHECK enum err yaml_document_read(struct cursor bytes, struct yaml_report *report,
                                        struct yaml_document **ret);
 void yaml_document_free(struct yaml_document *document);
+/** Put the items of a list or map behind those of another one, of another document: both documents must stay
+ * as long as one is read. @return false when they are of different kinds. */
+bool yaml_node_append(const struct yaml_node *section, const struct yaml_node *more);
 /** Always a map; borrowed from the document. */
 const struct yaml_node *yaml_document_root(const struct yaml_document *document);
 

@@ -12,6 +12,8 @@ enum {
 
 struct yaml_finding {
     bool is_warning;
+    unsigned file;                    /* 0: the file that the report is about; else one that belongs to it */
+    char file_name[128];              /* of that one; "" for file 0 */
     unsigned line, column;            /* from 1; 0 when the finding is about the file as a whole */
     char message[YAML_MESSAGE_BYTES]; /* printable */
 };
@@ -19,9 +21,23 @@ struct yaml_finding {
 struct yaml_report {
     char file_name[256];                                 /* as the caller named it, printable */
     struct yaml_finding findings[2 * YAML_FINDINGS_MAX]; /* in the order found until sorted */
+    unsigned reading;              /* the number of the file whose lines are noted now */
+    const char *const *more_names; /* borrowed while files are read: names of files 1, 2, ... */
     size_t count;
     size_t error_count, warning_count; /* also those that were not kept */
 };
+
+/* Several files make one: the line of a node then carries the number of its file in its upper bits, so that
+ * every place that keeps a line keeps the file, too. A file has less than 2^24 lines (YAML_FILE_BYTES). */
+enum { YAML_LINE_BITS = 24, YAML_MORE_FILES_MAX = 200 };
+static inline unsigned yaml_place_line(unsigned place)
+{
+    return place & ((1U << YAML_LINE_BITS) - 1);
+}
+static inline unsigned yaml_place_file(unsigned place)
+{
+    return place >> YAML_LINE_BITS;
+}
 
 /** Empties the report. */
 void yaml_report_init(struct yaml_report *report, const char *file_name);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,39 +10,22 @@
 #include "base/text.h"
 #include "yaml/document.h"
 
-/* At most one byte over the limit: more would be refused anyway. */
-static uint8_t *read_file(const char *file_name, size_t *ret_len)
-{
-    FILE *file = fopen(file_name, "rbe");
-    if (file == NULL) {
-        return NULL;
-    }
-    size_t size = (size_t)YAML_FILE_BYTES + 1;
-    uint8_t *bytes = malloc(size);
-    *ret_len = bytes == NULL ? 0 : fread(bytes, 1, size, file);
-    int failed = ferror(file);
-    int reason = errno;
-    (void)fclose(file);
-    if (failed != 0) {
-        free(bytes);
-        bytes = NULL;
-    }
-    errno = reason;
-    return bytes;
-}
-
 struct policy *cli_load(const char *file_name, struct policy_report *report)
 {
     *report = (struct policy_report){0};
     yaml_report_init(&report->findings, file_name);
     size_t len = 0;
-    uint8_t *bytes = read_file(file_name, &len);
-    if (bytes == NULL) {
-        yaml_report_error(&report->findings, 0, 0, "cannot be read: %s", strerror(errno));
+    uint8_t *bytes = NULL;
+    char failed[PATH_MAX];
+    enum err err = policy_files_read(file_name, false, &bytes, &len, failed, sizeof failed);
+    if (err != ERR_NONE) {
+        yaml_report_init(&report->findings, failed);
+        yaml_report_error(&report->findings, 0, 0, "cannot be read: %s",
+                          err == ERR_SYSTEM || err == ERR_NOT_FOUND ? strerror(errno) : err_text(err));
         return NULL;
     }
     struct policy *policy = NULL;
-    enum err err = policy_load(cursor_of(bytes, len), file_name, report, &policy);
+    err = policy_load_bundle(cursor_of(bytes, len), report, &policy);
     free(bytes);
     if (err != ERR_NONE && report->findings.error_count == 0) {
         yaml_report_error(&report->findings, 0, 0, "%s", err_text(err));
@@ -71,8 +55,9 @@ json_t *cli_json_findings(const struct yaml_report *findings, bool is_warning)
     for (size_t i = 0; i < findings->count; i++) {
         const struct yaml_finding *finding = &findings->findings[i];
         if (finding->is_warning == is_warning) {
-            json_t *item = json_pack("{s:i, s:i, s:s}", "line", (int)finding->line, "column",
-                                     (int)finding->column, "message", finding->message);
+            json_t *item = json_pack(
+                "{s:s, s:i, s:i, s:s}", "file", finding->file == 0 ? findings->file_name : finding->file_name,
+                "line", (int)finding->line, "column", (int)finding->column, "message", finding->message);
             (void)json_array_append_new(list, item);
         }
     }

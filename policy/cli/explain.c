@@ -171,8 +171,8 @@ static const char *verdict_text(enum policy_verdict verdict)
 
 static void print_finding(void *context, const struct policy_finding *finding)
 {
-    const struct question *question = context;
-    (void)printf("  %s:%u: %s %s: ", question->file_name, finding->line, finding->is_never ? "never" : "rule",
+    (void)context;
+    (void)printf("  %s:%u: %s %s: ", finding->file, finding->line, finding->is_never ? "never" : "rule",
                  finding->rule);
     if (finding->failed != POLICY_CLAUSE_NONE && !finding->is_never) {
         (void)printf("%s: ", policy_clause_text(finding->failed));
@@ -229,9 +229,10 @@ static void print_text(const struct policy *policy, struct question *question,
 
 static void add_json_finding(void *context, const struct policy_finding *finding)
 {
-    json_t *item = json_pack("{s:s, s:i, s:b, s:b, s:s, s:s}", "rule", finding->rule, "line",
-                             (int)finding->line, "never", finding->is_never, "nearest", finding->is_nearest,
-                             "failed", policy_clause_text(finding->failed), "sentence", finding->sentence);
+    json_t *item =
+        json_pack("{s:s, s:s, s:i, s:b, s:b, s:s, s:s}", "rule", finding->rule, "file", finding->file, "line",
+                  (int)finding->line, "never", finding->is_never, "nearest", finding->is_nearest, "failed",
+                  policy_clause_text(finding->failed), "sentence", finding->sentence);
     (void)json_array_append_new(context, item);
 }
 
