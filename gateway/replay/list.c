@@ -82,6 +82,13 @@ static void read_entry(const char *path, const char *name, uint8_t memory[static
     }
 }
 
+static bool is_of_database(const struct replay_meta *meta, const char *name)
+{
+    bool is_database = strcmp(meta->kind, "postgres") == 0 || strcmp(meta->kind, "mysql") == 0;
+    return is_database && (strcmp(name, meta->host) == 0 || strcmp(name, meta->target) == 0 ||
+                           strcmp(name, meta->database) == 0);
+}
+
 bool replay_entry_matches(const struct replay_entry *entry, const struct replay_filter_by *by)
 {
     if (entry->start_us < by->since_us || entry->start_us >= by->until_us) {
@@ -95,6 +102,9 @@ bool replay_entry_matches(const struct replay_entry *entry, const struct replay_
         return false;
     }
     if (by->target != NULL && strcmp(by->target, meta->host) != 0 && strcmp(by->target, meta->target) != 0) {
+        return false;
+    }
+    if (by->database != NULL && !is_of_database(meta, by->database)) {
         return false;
     }
     return !by->is_open || !entry->is_closed;

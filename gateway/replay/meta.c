@@ -30,6 +30,7 @@ enum err replay_meta_parse(struct cursor json_text, struct replay_meta *ret_meta
     copy_member(json, "target", meta.target, sizeof meta.target);
     copy_member(json, "from", meta.from, sizeof meta.from);
     copy_member(json, "kind", meta.kind, sizeof meta.kind);
+    copy_member(json, "database", meta.database, sizeof meta.database);
     copy_member(json, "address", meta.address, sizeof meta.address);
     const json_t *port = json_object_get(json, "port");
     json_int_t number = json_is_integer(port) ? json_integer_value(port) : 0;

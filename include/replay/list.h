@@ -24,11 +24,12 @@ enum {
 /** Who, where, what: the meta data that the monitor gave when the session began. "" for what is missing. */
 struct replay_meta {
     char person[LIMIT_PERSON_BYTES];
-    char account[LIMIT_ACCOUNT_BYTES];
+    char account[LIMIT_DB_NAME_BYTES]; /* of a database: its user */
     char host[LIMIT_HOST_BYTES];
     char target[REPLAY_TEXT_BYTES]; /* name in the policy */
     char from[LIMIT_ADDRESS_BYTES];
-    char kind[16]; /* "ssh", "tcp" */
+    char kind[16]; /* "ssh", "tcp", "postgres", "mysql" */
+    char database[LIMIT_DB_NAME_BYTES];
     uint16_t port; /* 0: not known */
     char address[LIMIT_ADDRESS_BYTES];
     char rule[REPLAY_TEXT_BYTES];
@@ -60,8 +61,10 @@ struct replay_entry {
 
 /** Which recordings are wanted. {0} with until_us = UINT64_MAX is all of them. */
 struct replay_filter_by {
-    const char *person;          /* NULL: any */
-    const char *target;          /* NULL: any; else host, or name of the target in the policy */
+    const char *person; /* NULL: any */
+    const char *target; /* NULL: any; else host, or name of the target in the policy */
+    const char
+        *database; /* NULL: any; else only connections to databases: host, target or name of the database */
     uint64_t since_us, until_us; /* begun in [since, until) */
     bool is_open;                /* only those that are not closed */
     size_t limit;                /* 0: all */

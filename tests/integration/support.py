@@ -160,9 +160,9 @@ class LabCase(unittest.TestCase):
         """The operator's command line, with this lab's configuration."""
         return self.lab.gateway.bastion(*words, check=check)
 
-    def sessions(self):
-        """All recorded accesses, oldest first."""
-        listed = self.bastion("sessions", "--json", "--limit", "0", "--config", self.lab.gateway.config, check=False)
+    def sessions(self, *words):
+        """All recorded accesses (that the words of `bastion sessions` leave), oldest first."""
+        listed = self.bastion("sessions", "--json", "--limit", "0", *words, "--config", self.lab.gateway.config, check=False)
         self.assertIn(listed.returncode, (0, 1), listed.stderr)  # 1: none yet
         return [json.loads(line) for line in reversed(listed.stdout.splitlines())]
 

@@ -1,5 +1,6 @@
 """PostgreSQL through the bastion with libpq's own programs: what works in which way, what is recorded, what is refused."""
 
+import json
 import os
 import re
 import shutil
@@ -81,6 +82,23 @@ class DatabaseTest(DatabaseCase):
             mark = len(self.events())
             done = self.psql(where, "select 1", **given)
             self.assert_refused(done, r"FATAL: .*is not in its list " + DENIED, mark, event="target.denied")
+
+    def test_security_team_reads_statements_and_finds_them(self):
+        before, folder = self.sessions(), self.socket_folder()
+        self.psql(folder, "prepare look(int) as select item from orders where id = $1", "execute look(1)", "select 'needle-42'", "select 1/0")
+        session = self.closed(before)[0]["id"]
+        listed = [json.loads(line) for line in self.bastion("queries", "--json", *self.reading(), session).stdout.splitlines()]
+        self.assertEqual(listed[0]["event"], "db_startup")
+        queries = [one for one in listed if "number" in one]
+        self.assertEqual([(one["sql"], one["outcome"]) for one in queries[1:]],
+                         [("execute look(1)", "done"), ("select 'needle-42'", "done"), ("select 1/0", "error")])
+        self.assertEqual((queries[3]["code"], queries[2]["rows"]), ("22012", 1))
+        said = self.bastion("queries", *self.reading(), session).stdout
+        self.assertRegex(said, r"(?m)^00:00:0\d +4 +0 +\d+\.\d{3} ms  select 1/0\n +error 22012: division by zero$")
+        self.assertIn(session, [one["id"] for one in self.sessions("--db", "orders-db")])
+        self.assertEqual(self.bastion("sessions", "--db", "nothing", "--config", self.lab.gateway.config, check=False).returncode, 1)
+        found = self.bastion("search", "NEEDLE-42", "--json", "--db", "orders", *self.reading(), check=False)
+        self.assertEqual([json.loads(line)["id"] for line in found.stdout.splitlines()], [session], found.stderr)
 
     def test_replication_is_refused(self):
         mark = len(self.events())

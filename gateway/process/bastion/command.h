@@ -22,6 +22,8 @@ enum command_exit {
 int sessions_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
 int files_command(int argc, char **argv);
+int queries_command(int argc, char **argv);
+int search_command(int argc, char **argv);
 int export_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int status_command(int argc, char **argv);
@@ -45,6 +47,13 @@ enum {
     OPTION_KEY,
     OPTION_IDENTITY,
     OPTION_JSON,
+    OPTION_USER,
+    OPTION_TARGET,
+    OPTION_DB,
+    OPTION_SINCE,
+    OPTION_UNTIL,
+    OPTION_OPEN,
+    OPTION_LIMIT,
     OPTION_OWN
 };
 #define COMMON_OPTIONS                                                                                       \
@@ -56,8 +65,19 @@ enum {
     {                                                                                                        \
         "json", no_argument, NULL, OPTION_JSON                                                               \
     }
+#define FILTER_OPTIONS                                                                                       \
+    {"user", required_argument, NULL, OPTION_USER}, {"target", required_argument, NULL, OPTION_TARGET},      \
+        {"db", required_argument, NULL, OPTION_DB}, {"since", required_argument, NULL, OPTION_SINCE},        \
+        {"until", required_argument, NULL, OPTION_UNTIL}, {"open", no_argument, NULL, OPTION_OPEN},          \
+    {                                                                                                        \
+        "limit", required_argument, NULL, OPTION_LIMIT                                                       \
+    }
 /** @return whether `option` was one of the common ones. */
 bool common_take(struct common *common, int option, const char *argument);
+
+/** Take one of FILTER_OPTIONS. Says on stderr what is wrong with its value. @return false for that, and for
+ * any other option. */
+bool filter_take(struct replay_filter_by *by, int option, const char *argument);
 
 /** The configuration: --config, else the usual place, else its defaults. Says on stderr what is wrong. */
 bool config_find(const struct common *common, struct gateway_config *ret_config);

@@ -18,6 +18,8 @@ static const struct {
     {"sessions", sessions_command, "list recorded sessions"},
     {"replay", replay_command, "show a recording in this terminal"},
     {"files", files_command, "list the files that a session moved, with hashes"},
+    {"queries", queries_command, "list the statements that a session sent to a database"},
+    {"search", search_command, "find a text in what sessions showed, ran and asked"},
     {"export", export_command, "write a recording as an asciicast"},
     {"verify", verify_command, "prove that recordings are whole, with a public key only"},
     {"people", people_command, "add, disable, expire, unlock and list people"},

@@ -35,7 +35,6 @@ static const char HELP[] =
     "exit status: 0 nothing differs, 1 something does, 2 usage, 3 a file cannot be read\n";
 
 enum {
-    OPTION_SINCE = OPTION_OWN,
     GROUPS_MAX = 100000,
     GROUP_BYTES = 1024,
     DEFAULT_SINCE_S = 30 * 86400,

@@ -20,6 +20,7 @@ static const char HELP[] =
     "\n"
     "  --user PERSON       of this person\n"
     "  --target NAME       to this host, or target of the policy\n"
+    "  --db NAME           connections to databases: to this host, target, or database\n"
     "  --since WHEN        begun at or after: 90m, 12h, 7d (ago), 2026-01-31, 2026-01-31T10:30\n"
     "  --until WHEN        begun before\n"
     "  --open              only those that are not closed: running, or lost\n"
@@ -35,59 +36,7 @@ static const char HELP[] =
     "  bastion sessions --user mira --since 7d\n"
     "  bastion sessions --open --json | jq -r .id\n";
 
-enum {
-    LIMIT_USUAL = 50,
-    OPTION_USER = OPTION_OWN,
-    OPTION_TARGET,
-    OPTION_SINCE,
-    OPTION_UNTIL,
-    OPTION_OPEN,
-    OPTION_LIMIT
-};
-
-static bool take_time(const char *text, const char *name, uint64_t *ret_wall_us)
-{
-    if (replay_moment_parse(cursor_of_text(text), clock_wall_us(), ret_wall_us) != ERR_NONE) {
-        (void)complain(0, "sessions", "--%s %s is no time: write 12h, 7d, 2026-01-31 or 2026-01-31T10:30",
-                       name, text);
-        return false;
-    }
-    return true;
-}
-
-static bool take_limit(const char *text, struct replay_filter_by *by)
-{
-    uint64_t limit = 0;
-    if (text_u64(cursor_of_text(text), REPLAY_LIST_MAX, &limit) != ERR_NONE) {
-        (void)complain(0, "sessions", "--limit %s is no number up to %d", text, REPLAY_LIST_MAX);
-        return false;
-    }
-    by->limit = (size_t)limit;
-    return true;
-}
-
-static bool take_own(int option, struct replay_filter_by *by)
-{
-    switch (option) {
-    case OPTION_USER:
-        by->person = optarg;
-        return true;
-    case OPTION_TARGET:
-        by->target = optarg;
-        return true;
-    case OPTION_SINCE:
-        return take_time(optarg, "since", &by->since_us);
-    case OPTION_UNTIL:
-        return take_time(optarg, "until", &by->until_us);
-    case OPTION_OPEN:
-        by->is_open = true;
-        return true;
-    case OPTION_LIMIT:
-        return take_limit(optarg, by);
-    default:
-        return false;
-    }
-}
+enum { LIMIT_USUAL = 50 };
 
 /* --- as JSON ----------------------------------------------------------------------------------------- */
 
@@ -136,6 +85,7 @@ static void print_json(const struct replay_entry *entry)
     set_text(json, "target", entry->meta.target);
     set_text(json, "from", entry->meta.from);
     set_text(json, "kind", entry->meta.kind);
+    set_text(json, "database", entry->meta.database);
     set_text(json, "rule", entry->meta.rule);
     set_text(json, "bastion", entry->meta.bastion);
     set_text(json, "key", entry->meta.key);
@@ -181,7 +131,7 @@ static enum err add_row(struct table *table, const struct replay_entry *entry)
     char files[24] = "-";
     char up[REPLAY_TIME_BYTES] = "-";
     char down[REPLAY_TIME_BYTES] = "-";
-    char where[LIMIT_ACCOUNT_BYTES + LIMIT_HOST_BYTES + 8];
+    char where[2 * LIMIT_DB_NAME_BYTES + LIMIT_HOST_BYTES + 8];
     const struct replay_meta *meta = &entry->meta;
     (void)snprintf(id, sizeof id, "%.*s", REPLAY_ID_BYTES, entry->sid);
     char port[8] = "";
@@ -272,12 +222,7 @@ int sessions_command(int argc, char **argv)
 {
     static const struct option OPTIONS[] = {
         COMMON_OPTIONS,
-        {"user", required_argument, NULL, OPTION_USER},
-        {"target", required_argument, NULL, OPTION_TARGET},
-        {"since", required_argument, NULL, OPTION_SINCE},
-        {"until", required_argument, NULL, OPTION_UNTIL},
-        {"open", no_argument, NULL, OPTION_OPEN},
-        {"limit", required_argument, NULL, OPTION_LIMIT},
+        FILTER_OPTIONS,
         {0},
     };
     struct common common = {0};
@@ -287,7 +232,7 @@ int sessions_command(int argc, char **argv)
         if (option == 'h') {
             return print_help(HELP);
         }
-        if (!common_take(&common, option, optarg) && !take_own(option, &by)) {
+        if (!common_take(&common, option, optarg) && !filter_take(&by, option, optarg)) {
             return complain_usage("sessions");
         }
     }
