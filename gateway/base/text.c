@@ -119,6 +119,21 @@ enum err text_unhex(struct cursor hex, uint8_t *ret_bytes, size_t len_bytes)
     return ERR_NONE;
 }
 
+uint8_t text_lower(uint8_t letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter + ('a' - 'A')) : letter;
+}
+
+bool text_begins_with(struct cursor text, const char *word)
+{
+    for (; *word != 0; word++, text.at++) {
+        if (text.at == text.end || text_lower(*text.at) != (uint8_t)*word) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool text_is_person(struct cursor name)
 {
     size_t len = cursor_len(&name);

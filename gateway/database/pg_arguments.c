@@ -142,12 +142,8 @@ static enum err record_value_start(struct pg_relay *pg, const struct value *valu
     size_t piece = cursor_len(&kept) < RECORD_DB_PIECE_BYTES ? cursor_len(&kept) : RECORD_DB_PIECE_BYTES;
     TRY(cursor_bytes(&kept, piece, &body.db_parameter.value));
     TRY(db_record(&pg->base, &body));
-    if (cursor_len(&kept) > 0) {
-        body = (struct record_body){.kind = RECORD_DB_MORE};
-        body.db_more = (struct record_db_more){value->number, RECORD_DB_WHAT_PARAMETER, value->index, kept};
-        TRY(db_record(&pg->base, &body));
-    }
-    return ERR_NONE;
+    return pg_record_more(
+        pg, (struct record_db_more){value->number, RECORD_DB_WHAT_PARAMETER, value->index, kept});
 }
 
 /* Whether a value's hash is recorded: where not all of it is. */

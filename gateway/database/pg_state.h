@@ -207,6 +207,8 @@ MUST_CHECK enum err pg_arguments_more(struct pg_relay *pg, struct cursor *bytes)
 /** A statement: its text, or the first bytes of it. @param ret_is_secret  it was redacted */
 MUST_CHECK enum err pg_record_statement(struct pg_relay *pg, const struct record_db_statement *statement,
                                         bool *ret_is_secret);
+/** What is kept behind a first piece, in as many records as it needs. */
+MUST_CHECK enum err pg_record_more(struct pg_relay *pg, struct record_db_more more);
 MUST_CHECK enum err pg_record_total(struct pg_relay *pg, const struct record_db_total *total);
 /** Remember that it waits for an answer; while answers are skipped, record that it is. Its `change` and
  * `since_us` are filled in. */

@@ -1,6 +1,7 @@
 /* What a client asks: texts, prepared and run. Each is recorded before it passes. */
 #include <string.h>
 
+#include "base/text.h"
 #include "pg_state.h"
 #include "redact.h"
 
@@ -8,14 +9,13 @@ enum { DEALLOCATE_LETTERS = 10 };
 
 /* ---- records ---- */
 
-/* What is kept of a text behind the first piece. */
-static enum err record_more(struct pg_relay *pg, uint32_t number, struct cursor kept)
+enum err pg_record_more(struct pg_relay *pg, struct record_db_more more)
 {
-    while (cursor_len(&kept) > 0) {
-        struct record_body body = {.kind = RECORD_DB_MORE};
-        size_t len = cursor_len(&kept) < RECORD_DB_PIECE_BYTES ? cursor_len(&kept) : RECORD_DB_PIECE_BYTES;
-        body.db_more = (struct record_db_more){.number = number, .what = RECORD_DB_WHAT_TEXT};
-        TRY(cursor_bytes(&kept, len, &body.db_more.bytes));
+    struct cursor left = more.bytes;
+    while (cursor_len(&left) > 0) {
+        struct record_body body = {.kind = RECORD_DB_MORE, .db_more = more};
+        size_t len = cursor_len(&left) < RECORD_DB_PIECE_BYTES ? cursor_len(&left) : RECORD_DB_PIECE_BYTES;
+        TRY(cursor_bytes(&left, len, &body.db_more.bytes));
         TRY(db_record(&pg->base, &body));
     }
     return ERR_NONE;
@@ -39,7 +39,7 @@ enum err pg_record_statement(struct pg_relay *pg, const struct record_db_stateme
         body.db_statement.text_bytes = piece; /* stars may be longer than what they hide */
     }
     TRY(db_record(&pg->base, &body));
-    TRY(record_more(pg, statement->number, kept));
+    TRY(pg_record_more(pg, (struct record_db_more){statement->number, RECORD_DB_WHAT_TEXT, 0, kept}));
     queue_consume(&pg->redacted, queue_len(&pg->redacted));
     return ERR_NONE;
 }
@@ -97,31 +97,15 @@ enum err pg_expect(struct pg_relay *pg, struct pg_operation operation)
 
 /* ---- texts that change what names stand for ---- */
 
-static uint8_t lower(uint8_t letter)
-{
-    return letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter + ('a' - 'A')) : letter;
-}
-
-/* `text` begins with `word`, in any case. */
-static bool begins_with(struct cursor text, const char *word)
-{
-    for (; *word != 0; word++, text.at++) {
-        if (text.at == text.end || lower(*text.at) != (uint8_t)*word) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* DEALLOCATE, DISCARD, DECLARE, CLOSE somewhere in it, if only in a comment: then names are not trusted until
  * it was answered. */
 static bool is_unsettling(struct cursor text)
 {
     for (; text.at != text.end; text.at++) {
         uint8_t letter = *text.at | 0x20;
-        if ((letter == 'd' && (begins_with(text, "deallocate") || begins_with(text, "discard") ||
-                               begins_with(text, "declare"))) ||
-            (letter == 'c' && begins_with(text, "close"))) {
+        if ((letter == 'd' && (text_begins_with(text, "deallocate") || text_begins_with(text, "discard") ||
+                               text_begins_with(text, "declare"))) ||
+            (letter == 'c' && text_begins_with(text, "close"))) {
             return true;
         }
     }
@@ -138,7 +122,7 @@ static struct cursor skip_blanks(struct cursor text)
 
 static bool is_identifier(uint8_t letter)
 {
-    letter = lower(letter);
+    letter = text_lower(letter);
     return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_' ||
            letter >= 0x80;
 }
@@ -147,7 +131,7 @@ static bool is_identifier(uint8_t letter)
 static bool deallocated_name(struct cursor text, uint8_t ret_name[static PG_NAME_BYTES], size_t *ret_len)
 {
     text = skip_blanks(text);
-    if (!begins_with(text, "deallocate")) {
+    if (!text_begins_with(text, "deallocate")) {
         return false;
     }
     text = skip_blanks(cursor_of(text.at + DEALLOCATE_LETTERS, cursor_len(&text) - DEALLOCATE_LETTERS));
@@ -156,7 +140,7 @@ static bool deallocated_name(struct cursor text, uint8_t ret_name[static PG_NAME
     size_t len = 0;
     while (text.at != text.end && (is_quoted ? *text.at != '"' : is_identifier(*text.at))) {
         if (len < PG_NAME_BYTES) {
-            ret_name[len++] = is_quoted ? *text.at : lower(*text.at);
+            ret_name[len++] = is_quoted ? *text.at : text_lower(*text.at);
         }
         text.at++;
     }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* ---- tokens ---- */
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_LITERAL, TOKEN_SIGN };
@@ -17,14 +19,9 @@ struct reader {
     bool is_mysql;
 };
 
-static uint8_t lower(uint8_t letter)
-{
-    return letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter + ('a' - 'A')) : letter;
-}
-
 static bool is_word_letter(uint8_t letter)
 {
-    letter = lower(letter);
+    letter = text_lower(letter);
     return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_' ||
            letter >= 0x80;
 }
@@ -137,7 +134,7 @@ static struct token next_token(struct reader *reader)
     if (is_prefixed) {
         token.kind = TOKEN_LITERAL;
         reader->left.at++;
-        take_quoted(reader, reader->is_mysql || lower(letter) == 'e');
+        take_quoted(reader, reader->is_mysql || text_lower(letter) == 'e');
     } else if (is_string_quote(reader, letter)) {
         token.kind = TOKEN_LITERAL;
         take_quoted(reader, reader->is_mysql);
@@ -164,16 +161,8 @@ static struct token next_token(struct reader *reader)
 
 static bool is_word(const struct token *token, const char *word)
 {
-    struct cursor text = token->text;
-    if (token->kind != TOKEN_WORD || cursor_len(&text) != strlen(word)) {
-        return false;
-    }
-    for (; text.at != text.end; text.at++, word++) {
-        if (lower(*text.at) != (uint8_t)*word) {
-            return false;
-        }
-    }
-    return true;
+    return token->kind == TOKEN_WORD && cursor_len(&token->text) == strlen(word) &&
+           text_begins_with(token->text, word);
 }
 
 static bool is_one_of(const struct token *token, const char *const *words)
@@ -191,11 +180,7 @@ static const uint8_t *find_word(struct cursor text, const char *word)
 {
     size_t len = strlen(word);
     for (; cursor_len(&text) >= len; text.at++) {
-        size_t same = 0;
-        while (same < len && lower(text.at[same]) == (uint8_t)word[same]) {
-            same++;
-        }
-        if (same == len) {
+        if (text_begins_with(text, word)) {
             return text.at + len;
         }
     }
@@ -212,10 +197,10 @@ static bool is_before_secret(const struct token *token)
 /* What may stand between such a word and its literal. */
 static bool is_between(const struct token *token)
 {
-    static const char *const WORDS[] = {"by",  "as",     "to",        "is",  "with",   "using",
-                                        "via", "values", "encrypted", "old", "plugin", NULL};
+    static const char *const WORDS[] = {"by",     "as",        "to",  "is",     "with", "using", "via",
+                                        "values", "encrypted", "old", "plugin", "u",    NULL};
     if (token->kind == TOKEN_SIGN) {
-        return cursor_len(&token->text) == 1 && strchr("=(:>", *token->text.at) != NULL;
+        return cursor_len(&token->text) == 1 && strchr("=(:>&", *token->text.at) != NULL;
     }
     return is_one_of(token, WORDS);
 }
@@ -228,6 +213,7 @@ struct place {
     bool is_account;     /* it begins like one that makes accounts, servers, subscriptions */
     bool is_all_secret;  /* every literal of the rest is taken for one */
     bool is_secret_next; /* the next literal is one */
+    bool was_secret;     /* the token before was one: a literal behind it goes on with it */
     bool was_set, was_identified;
 };
 
@@ -312,12 +298,11 @@ static bool may_hold_secret(struct cursor text)
 {
     static const char *const WORDS[] = {"password", "passwd", "identified", "pwd", "subscription", "://"};
     for (; cursor_len(&text) > 1; text.at++) {
-        if (!may_begin(lower(text.at[0]), lower(text.at[1]))) {
+        if (!may_begin(text_lower(text.at[0]), text_lower(text.at[1]))) {
             continue;
         }
         for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
-            size_t len = strlen(WORDS[i]);
-            if (cursor_len(&text) >= len && find_word(cursor_of(text.at, len), WORDS[i]) != NULL) {
+            if (text_begins_with(text, WORDS[i])) {
                 return true;
             }
         }
@@ -333,7 +318,8 @@ static bool is_body(const struct token *token, const struct place *place)
 
 static bool is_secret(const struct token *token, struct place *place)
 {
-    bool is_hidden = place->is_secret_next || place->is_all_secret || holds_secret(token->text);
+    bool is_hidden =
+        place->is_secret_next || place->is_all_secret || place->was_secret || holds_secret(token->text);
     place->is_secret_next = false;
     return is_hidden;
 }
@@ -364,6 +350,7 @@ static enum err redact_all(struct reader *reader, struct queue *scratch, const u
         } else {
             see_sign(&place, &token);
         }
+        place.was_secret = is_hidden;
         if (is_hidden) {
             TRY(queue_append(scratch, cursor_of(*kept_to, (size_t)(token.text.at - *kept_to))));
             TRY(queue_append(scratch, cursor_of_text("'***'")));

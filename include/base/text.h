@@ -15,6 +15,10 @@ MUST_CHECK enum err text_size_bytes(struct cursor text, uint64_t *ret_bytes);
 const char *text_hex(struct cursor bytes, char *ret_hex, size_t size_bytes);
 /** @return ERR_MALFORMED unless exactly `2 * len_bytes` hex digits. */
 MUST_CHECK enum err text_unhex(struct cursor hex, uint8_t *ret_bytes, size_t len_bytes);
+/** An ASCII letter in lower case; any other byte as it is. */
+uint8_t text_lower(uint8_t letter);
+/** `text` begins with `word`, which is in lower case, in any case of its ASCII letters. */
+bool text_begins_with(struct cursor text, const char *word);
 /** A person's name: [a-z][a-z0-9._-]{0,31}. */
 bool text_is_person(struct cursor name);
 /** A host name or address literal: letters, digits, ".:_-", 1 to 253 bytes, no leading "-" or ".". */

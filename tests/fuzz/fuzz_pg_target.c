@@ -1,5 +1,5 @@
-/* Bytes of a target that was asked for one thing of each kind. Input: the bits of pg_fuzz.h (without the
- * login's), then its bytes. */
+/* Bytes of a target that was asked for one thing of each kind. Input: the bits of database_fuzz.h (without
+ * the login's), then its bytes. */
 #include "pg_fuzz.h"
 
 static const uint8_t ASKED[] = "Q\0\0\0\x0dselect 1\0"         /* Query */
@@ -15,16 +15,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor in = cursor_of(data, size);
-    struct pg_fuzz fuzz;
+    struct database_fuzz fuzz;
     uint8_t bits = 0;
     if (cursor_u8(&in, &bits) != ERR_NONE) {
         return 0;
     }
-    pg_fuzz_begin(&fuzz, bits & (uint8_t) ~(PG_FUZZ_ASK | PG_FUZZ_TOKEN | PG_FUZZ_NO_FUNCTION));
-    pg_fuzz_login(&fuzz);
-    pg_fuzz_feed(&fuzz, DB_CLIENT, cursor_of(ASKED, sizeof ASKED - 1));
+    pg_fuzz_login(&fuzz, bits & (uint8_t)~DATABASE_FUZZ_NO_FUNCTION);
+    database_fuzz_feed(&fuzz, DB_CLIENT, cursor_of(ASKED, sizeof ASKED - 1));
     assert(db_relay_end(fuzz.relay, NULL) == DB_END_NONE);
-    pg_fuzz_feed(&fuzz, DB_TARGET, in);
-    pg_fuzz_end(&fuzz, DB_TARGET);
+    database_fuzz_feed(&fuzz, DB_TARGET, in);
+    database_fuzz_end(&fuzz, DB_TARGET);
     return 0;
 }

@@ -112,12 +112,24 @@ static void text_hex_round_trip(void **state)
     assert_string_equal(text_hex(cursor_of(BYTES, sizeof BYTES), hex, 8), "");
 }
 
+static void text_begins_with_a_word_in_any_case(void **state)
+{
+    (void)state;
+    assert_true(text_begins_with(cursor_of_text("SeLect 1"), "select"));
+    assert_true(text_begins_with(cursor_of_text("x"), ""));
+    assert_false(text_begins_with(cursor_of_text("selec"), "select"));
+    assert_false(text_begins_with(cursor_of_text("[elect"), "{elect"));
+    assert_int_equal(text_lower('Z'), 'z');
+    assert_int_equal(text_lower('['), '[');
+    assert_int_equal(text_lower(0xc4), 0xc4);
+}
+
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(text_duration_rows),  cmocka_unit_test(text_u64_bounds),
         cmocka_unit_test(text_names_rows),     cmocka_unit_test(text_printable_hides_what_could_act),
-        cmocka_unit_test(text_hex_round_trip),
+        cmocka_unit_test(text_hex_round_trip), cmocka_unit_test(text_begins_with_a_word_in_any_case),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

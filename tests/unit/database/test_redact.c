@@ -40,6 +40,11 @@ static const struct row {
      "do $$ begin alter role r password '***'; end $$"},
     {DB_POSTGRES, "select * from users where password = 'x' and name = 'bob'",
      "select * from users where password = '***' and name = 'bob'"},
+    {DB_POSTGRES, "select f(password => U&'x' 'y', 'z')", "select f(password => U&'***' '***', 'z')"},
+    {DB_POSTGRES, "alter role bob password U&'x' uescape '!'",
+     "alter role bob password U&'***' uescape '***'"},
+    {DB_POSTGRES, "alter system set primary_conninfo = 'host=h password=x'",
+     "alter system set primary_conninfo = '***'"},
     /* A word in a comment, or far from a literal, hides nothing. */
     {DB_POSTGRES, "delete from t where a = 'x' -- password", NULL},
     {DB_POSTGRES, "select 'x' as password, 'y'", NULL},
