@@ -52,33 +52,39 @@ static void write_count(struct writer *out, uint64_t count, const char *text)
     writer_bytes(out, cursor_of_text(text));
 }
 
+static enum err record_with_warnings(struct my_relay *my, struct record_body body, uint16_t warnings)
+{
+    uint8_t memory[MY_REPLY_HEAD_BYTES + 32];
+    struct writer message = writer_of(memory, sizeof memory);
+    struct cursor info = body.db_result.message;
+    writer_bytes(&message, info);
+    writer_bytes(&message, cursor_of_text(cursor_len(&info) > 0 ? "; " : ""));
+    write_count(&message, warnings, warnings == 1 ? " warning" : " warnings");
+    TRY(writer_done(&message, &body.db_result.message));
+    return db_record(&my->common, &body);
+}
+
 enum err my_record_result(struct my_relay *my, const struct my_waiting *waiting,
                           const struct my_outcome *outcome)
 {
     if (!waiting->is_recorded) {
         return ERR_NONE;
     }
-    uint8_t memory[MY_REPLY_HEAD_BYTES + 32];
-    struct writer message = writer_of(memory, sizeof memory);
-    writer_bytes(&message, outcome->message);
     struct record_body body = {.kind = RECORD_DB_RESULT,
                                .db_result = {.number = waiting->number,
                                              .outcome = outcome->outcome,
                                              .rows = outcome->rows,
                                              .bytes = outcome->bytes,
                                              .duration_us = my->common.now_us - waiting->since_us,
-                                             .code = outcome->code}};
-    if (outcome->ok != NULL) {
-        const struct my_ok *ok = outcome->ok;
+                                             .code = outcome->code,
+                                             .message = outcome->message}};
+    const struct my_ok *ok = outcome->ok;
+    if (ok != NULL) {
         body.db_result.transaction = (ok->status & MY_IN_TRANSACTION) != 0 ? 'T' : 'I';
-        writer_bytes(&message, ok->info);
-        if (ok->warnings > 0) {
-            writer_bytes(&message, cursor_of_text(cursor_len(&ok->info) > 0 ? "; " : ""));
-            write_count(&message, ok->warnings, ok->warnings == 1 ? " warning" : " warnings");
-        }
+        body.db_result.message = ok->info;
     }
-    TRY(writer_done(&message, &body.db_result.message));
-    return db_record(&my->common, &body);
+    return ok != NULL && ok->warnings > 0 ? record_with_warnings(my, body, ok->warnings)
+                                          : db_record(&my->common, &body);
 }
 
 /* "1146 42S02" */

@@ -18,14 +18,26 @@ struct look {
     uint8_t sequence, first;
 };
 
-/* @return ERR_TRUNCATED before all five bytes are there; a packet without payload has no first byte */
-static enum err read_look(struct cursor in, struct look *ret_look)
+/* Once for each row, so it is read in one step. @return false before all five bytes are there */
+static bool read_look(struct cursor in, struct look *ret_look)
+{
+    struct cursor head;
+    if (cursor_bytes(&in, LOOK_BYTES, &head) != ERR_NONE) {
+        return false;
+    }
+    ret_look->payload_bytes = (uint32_t)head.at[0] | (uint32_t)head.at[1] << 8 | (uint32_t)head.at[2] << 16;
+    ret_look->sequence = head.at[3];
+    ret_look->first = head.at[4];
+    return true;
+}
+
+/* The same for a packet that may have no payload. */
+static enum err read_header(struct cursor in, struct look *ret_look)
 {
     uint64_t payload_bytes = 0;
     TRY(cursor_uint_le(&in, 3, &payload_bytes));
-    ret_look->payload_bytes = (uint32_t)payload_bytes;
-    TRY(cursor_u8(&in, &ret_look->sequence));
-    return cursor_u8(&in, &ret_look->first);
+    *ret_look = (struct look){.payload_bytes = (uint32_t)payload_bytes};
+    return cursor_u8(&in, &ret_look->sequence);
 }
 
 /* The answer at hand */
@@ -303,7 +315,7 @@ static enum err pass_unseen(struct my_relay *my, struct cursor *bytes, bool *ret
         }
         struct look look;
         bool is_plain = waiting != NULL && reply->is_started && waiting->is_sent && !my->is_sending_file &&
-                        read_look(*bytes, &look) == ERR_NONE && look.sequence == waiting->sequence &&
+                        read_look(*bytes, &look) && look.sequence == waiting->sequence &&
                         look.payload_bytes > 0 && (reply->is_continued || !is_told(my, &look));
         if (!is_plain) {
             *ret_is_through = false;
@@ -400,13 +412,13 @@ static enum err look_at_packet(struct my_relay *my, struct cursor *bytes, bool *
     if (!*ret_is_there) {
         return ERR_NONE;
     }
-    err_ignore(read_look(packet, &look)); /* without the first byte, which may not exist */
+    TRY(read_header(packet, &look));
     if (look.payload_bytes > 0) {
         TRY(my_gather(leg, bytes, LOOK_BYTES, &packet, ret_is_there));
         if (!*ret_is_there) {
             return ERR_NONE;
         }
-        TRY(read_look(packet, &look));
+        look.first = packet.end[-1];
     }
     if (my_waiting_first(my) != NULL && !reply->is_started) {
         start_answer(my, my_waiting_first(my));

@@ -37,6 +37,7 @@ static const struct type_row TYPES[UINT8_MAX + 1] = {
     [0x0d] = {FORM_FIXED, 2},  /* YEAR */
     [0x0f] = {FORM_TEXT, 0},   /* VARCHAR */
     [0x10] = {FORM_BINARY, 0}, /* BIT */
+    [0xf2] = {FORM_BINARY, 0}, /* VECTOR */
     [0xf5] = {FORM_TEXT, 0},   /* JSON */
     [0xf6] = {FORM_TEXT, 0},   /* NEWDECIMAL */
     [0xf7] = {FORM_TEXT, 0},   /* ENUM */
