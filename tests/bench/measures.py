@@ -10,6 +10,7 @@ from both_ways import SIDES
 
 GIB = 1 << 30
 PATIENCE_S = 900
+LINE = b"20 bytes of somebody"
 
 
 class Row:
@@ -235,13 +236,29 @@ def _idle(ways, side, count):
     return children
 
 
+def _type_lines(children, seconds):
+    """Every session gets a line a second, as of somebody who types, and its echo comes back. Returns the number of lines."""
+    count, began = 0, time.monotonic()
+    while time.monotonic() - began < seconds:
+        turn = time.monotonic()
+        for child in children:
+            child.stdin.write(LINE)
+        for child in children:
+            if child.stdout.read(len(LINE)) != LINE:
+                raise Skipped("a session has lost its echo")
+        count += len(children)
+        time.sleep(max(0.0, turn + 1 - time.monotonic()))
+    return count
+
+
 def idle(ways, options):
-    """Memory per idle session, and CPU of all of them together, as their number grows."""
+    """Memory per session and CPU, as their number grows: first they do nothing, then each is typed a line a second."""
     for side in SIDES:
         ways.settle(side, 0 if side == "bastion" else 1)
-    rows = {(count, what): Row(f"{what} at {count} idle sessions", unit, wanted) for count in options.idle
+    rows = {(count, what): Row(f"{what} at {count} sessions", unit, wanted) for count in options.idle
             for what, unit, wanted in (("PSS per session", "KiB", "<= 0.6"), ("CPU of all per minute", "ms", ""),
-                                       ("CPU per new session", "ms", ""))}
+                                       ("CPU per new session", "ms", ""), ("CPU per line typed and echoed", "us", ""),
+                                       ("PSS per busy session", "KiB", ""))}
     for side in SIDES:
         base, children = ways.pss_kib(side), []
         try:
@@ -254,6 +271,10 @@ def idle(ways, options):
                 before, began = ways.cpu_s(side), time.monotonic()
                 time.sleep(options.idle_s)
                 rows[count, "CPU of all per minute"].add(side, (ways.cpu_s(side) - before) * 6e4 / (time.monotonic() - began))
+                before = ways.cpu_s(side)
+                lines = _type_lines(children, options.idle_s)
+                rows[count, "CPU per line typed and echoed"].add(side, (ways.cpu_s(side) - before) * 1e6 / lines)
+                rows[count, "PSS per busy session"].add(side, (ways.pss_kib(side) - base) / count)
         finally:
             for child in children:
                 child.stdin.close()
