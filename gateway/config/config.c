@@ -41,7 +41,7 @@ static const struct gateway_config DEFAULTS = {
     .min_free_bytes = 1ULL << 30,
     .uids = {64001, 64002, 64003, 64004, 64100, 1024},
     .limits = {.max_connections = 512, .per_source = 32, .startups = 64},
-    .times = {.banner_s = 10, .kex_s = 30, .auth_s = 120, .factor_s = 90},
+    .times = {.banner_s = 10, .kex_s = 30, .auth_s = 120, .factor_s = 90, .alive_s = 180},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -261,6 +261,7 @@ static void read_times(void *context, const struct yaml_node *value, void *into)
         {.name = "kex", SECONDS(times.kex_s, 1, 600)},
         {.name = "auth", SECONDS(times.auth_s, 10, 3600)},
         {.name = "factor", SECONDS(times.factor_s, 10, 3600)},
+        {.name = "alive", SECONDS(times.alive_s, 1, 3600)},
     };
     struct loading *loading = context;
     (void)yaml_map_read(loading->report, value, "\"times\"", FIELDS, COUNT_OF(FIELDS), loading, into);

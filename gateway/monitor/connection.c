@@ -263,6 +263,7 @@ static enum err send_start(struct connection *connection)
     writer_string(&out, keys_blob_peek(&monitor->signer.inner_blob));
     writer_u32be(&out, monitor->config.times.banner_s);
     writer_u32be(&out, monitor->config.times.kex_s);
+    writer_u32be(&out, monitor->config.times.alive_s);
     struct cursor bytes;
     TRY(writer_done(&out, &bytes));
     return ipc_send(connection->session->channel, IPC_SESSION_START, 0, bytes, NULL, 0);

@@ -97,7 +97,9 @@ static enum err auth_accept(void *owner)
 {
     struct session *session = owner;
     session->is_identified = true;
-    return engine_accept_user(session->engine);
+    TRY(engine_accept_user(session->engine));
+    alive_start(session);
+    return ERR_NONE;
 }
 
 static const struct userauth_events AUTH_EVENTS = {.send = auth_send,
@@ -273,6 +275,7 @@ static void received(struct loop_receive *receive, uint8_t *bytes, int result)
         return;
     }
     session->has_input = true;
+    session->has_spoken = true;
     if (session->is_ending) {
         return;
     }

@@ -44,6 +44,7 @@ static enum err read_start(struct session *session, struct cursor body)
     TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &inner));
     TRY(cursor_u32be(&body, &session->banner_s));
     TRY(cursor_u32be(&body, &session->kex_s));
+    TRY(cursor_u32be(&body, &session->alive_s));
     TRY(cursor_end(&body));
     TRY(keys_blob_copy(host, &session->host_blob));
     TRY(keys_blob_copy(host_certificate, &session->host_certificate));

@@ -45,6 +45,7 @@ void session_end(struct session *session, const char *sentence)
     }
     session->is_ending = true;
     loop_cancel(session->loop, &session->deadline_op);
+    loop_cancel(session->loop, &session->alive_op);
     end_accesses(session, sentence);
     if (sentence != NULL && !session->is_client_gone) {
         if (session->is_ready && !session->is_identified) {

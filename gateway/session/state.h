@@ -145,7 +145,7 @@ struct note_ration {
 struct session {
     struct loop *loop;
     int channel_fd, client_fd;
-    struct loop_op channel_op, deadline_op, linger_op;
+    struct loop_op channel_op, deadline_op, linger_op, alive_op;
     struct ipc_ledger ledger;
     struct note_ration notes;
     struct ipc_message *stash[SESSION_STASH_MAX]; /* OWNED */
@@ -154,7 +154,7 @@ struct session {
     char source[SESSION_CLIENT_SOURCE_BYTES];
     struct keys_blob host_blob, inner_blob;
     struct keys_blob host_certificate; /* of the host key; empty: none */
-    uint32_t banner_s, kex_s;
+    uint32_t banner_s, kex_s, alive_s;
     struct engine *engine; /* OWNED, the outer one */
     struct userauth auth;
     struct outer *outer; /* OWNED */
@@ -166,6 +166,7 @@ struct session {
     unsigned command_count;                       /* that the monitor was asked */
     uint32_t next_ref;
     unsigned probe_count;
+    bool has_spoken; /* since alive.c looked last */
     bool has_input, is_ready, is_identified;
     bool is_ending, has_lingered, is_client_gone;
     enum err failure; /* set in a call of the outer engine */
@@ -200,6 +201,10 @@ MUST_CHECK enum err client_factor_prompt(struct session *session, struct useraut
 MUST_CHECK enum err client_factor_result(struct session *session, uint32_t ref, struct cursor body);
 void client_turn(struct session *session);
 extern const struct outer_calls CLIENT_OUTER_CALLS;
+
+/* alive.c */
+/** From the login on: end the connection of a client that is gone without a word. */
+void alive_start(struct session *session);
 
 /* command.c: commands of the bastion itself */
 MUST_CHECK enum err command_open(struct session *session, const struct outer_command *asked);

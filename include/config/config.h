@@ -101,6 +101,7 @@ struct gateway_config {
         uint32_t kex_s;    /* 30: until the first key exchange is done */
         uint32_t auth_s;   /* 120: until the person is identified, all in all */
         uint32_t factor_s; /* 90: for one conversation about the second factor */
+        uint32_t alive_s;  /* 180: of silence, then the client is asked for a sign of life */
     } times;
 };
 

@@ -188,3 +188,30 @@ class LeavingTest(LabCase):
             return self.written_bytes(entry) == first
 
         eventually(stands, "it stands still")
+
+
+class SilentTest(LabCase):
+    """Who is gone without a word is asked for a sign of life, and given up; who only has nothing to say is not."""
+
+    settings = {"times": "{ alive: 1s }"}
+
+    def test_client_that_answers_nothing_is_given_up(self):
+        before, mark = self.sessions(), len(self.events())
+        child = self.ssh_start("node1", "echo started; exec cat")
+        self.assertEqual(child.stdout.readline(), b"started\n")
+        for entry in processes.family(child.pid):  # the kernel still takes what is sent to it
+            processes.send(entry, signal.SIGSTOP)
+            self.addCleanup(processes.send, entry, signal.SIGCONT)
+        closed = eventually(lambda: [one for one in self.new_sessions(before) if one["closed"]], "the recording is closed", 60)[0]
+        self.assertIn("[D-SILENT]", closed["reason"])
+        eventually(lambda: self.events_since(mark, event="target.closed", sentence="D-SILENT"), "an event")
+        eventually(lambda: not self.daemon_children("bastion-session"), "the session process is gone", 30)
+
+    def test_client_that_has_nothing_to_say_stays(self):
+        child = self.ssh_start("-v", "-N", "bastion")
+        asked = 0
+        while asked < 8:
+            line = child.stderr.readline()
+            self.assertTrue(line, "the connection has ended")
+            asked += b"keepalive@openssh.com" in line
+        self.assertIsNone(child.poll())

@@ -101,6 +101,7 @@ static void config_values_are_taken(void **state)
     assert_int_equal(config.uids.sessions_first, 70000);
     assert_int_equal(config.times.auth_s, 300);
     assert_int_equal(config.times.banner_s, 10);
+    assert_int_equal(config.times.alive_s, 180);
     assert_int_equal(load("source_address: none\npolicy: /x.yaml\n", &report, &config), ERR_NONE);
     assert_int_equal(config.source, CONFIG_SOURCE_NONE);
     assert_string_equal(config.known_hosts_dir, "/");
