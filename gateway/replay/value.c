@@ -1,12 +1,12 @@
-/* Values of parameters. Sources: PostgreSQL's binary send functions of the types named here (their OIDs are
- * in pg_type.dat and never change); MySQL's "Binary Protocol Value". */
+/* Values of parameters. Source: PostgreSQL's binary send functions of the types named here (their OIDs are in
+ * pg_type.dat and never change); MySQL's are in value_mysql.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/text.h"
-#include "replay/queries.h"
+#include "value.h"
 
 enum {
     HEX_SHOWN_BYTES = 256,
@@ -21,12 +21,6 @@ enum {
     PG_TIMESTAMPTZ = 1184,
     PG_UUID = 2950,
     PG_EPOCH_S = 946684800, /* 2000-01-01 */
-    MY_TINY = 1,
-    MY_SHORT = 2,
-    MY_LONG = 3,
-    MY_FLOAT = 4,
-    MY_DOUBLE = 5,
-    MY_LONGLONG = 8,
     US_PER_S = 1000000,
 };
 
@@ -39,26 +33,16 @@ static uint64_t read_big(struct cursor bytes)
     return value;
 }
 
-static uint64_t read_little(struct cursor bytes)
+int64_t value_as_signed(uint64_t value, size_t len_bytes)
 {
-    uint64_t value = 0;
-    for (const uint8_t *at = bytes.end; at != bytes.at;) {
-        value = value << 8 | *--at;
-    }
-    return value;
-}
-
-/* Two's complement of `len` bytes. */
-static int64_t as_signed(uint64_t value, size_t len)
-{
-    uint64_t sign = UINT64_C(1) << (8 * len - 1);
+    uint64_t sign = UINT64_C(1) << (8 * len_bytes - 1);
     return (int64_t)((value ^ sign) - sign);
 }
 
-static void say_float(uint64_t bits, size_t len, char *text)
+void value_say_float(uint64_t bits, size_t len_bytes, char text[static REPLAY_VALUE_BYTES])
 {
     double number = 0;
-    if (len == sizeof(float)) {
+    if (len_bytes == sizeof(float)) {
         uint32_t small_bits = (uint32_t)bits;
         float small = 0;
         memcpy(&small, &small_bits, sizeof small);
@@ -66,7 +50,7 @@ static void say_float(uint64_t bits, size_t len, char *text)
     } else {
         memcpy(&number, &bits, sizeof number);
     }
-    (void)snprintf(text, REPLAY_VALUE_BYTES, "%.*g", len == sizeof(float) ? 9 : 17, number);
+    (void)snprintf(text, REPLAY_VALUE_BYTES, "%.*g", len_bytes == sizeof(float) ? 9 : 17, number);
 }
 
 static void say_time(int64_t since_2000_us, char *text)
@@ -115,7 +99,7 @@ static bool say_postgres(uint32_t type, struct cursor bytes, char *text)
         return true;
     case PG_FLOAT4:
     case PG_FLOAT8:
-        say_float(value, len, text);
+        value_say_float(value, len, text);
         return true;
     case PG_TIMESTAMP:
     case PG_TIMESTAMPTZ:
@@ -125,26 +109,9 @@ static bool say_postgres(uint32_t type, struct cursor bytes, char *text)
         say_uuid(bytes, text);
         return true;
     default:
-        (void)snprintf(text, REPLAY_VALUE_BYTES, "%" PRId64, as_signed(value, len));
+        (void)snprintf(text, REPLAY_VALUE_BYTES, "%" PRId64, value_as_signed(value, len));
         return true;
     }
-}
-
-/* Whether a number is unsigned is not recorded; as signed ones they are what nearly all are. */
-static bool say_mysql(uint32_t type, struct cursor bytes, char *text)
-{
-    size_t len = cursor_len(&bytes);
-    bool is_number = (type == MY_TINY && len == 1) || (type == MY_SHORT && len == 2) ||
-                     (type == MY_LONG && len == 4) || (type == MY_LONGLONG && len == 8);
-    if (is_number) {
-        (void)snprintf(text, REPLAY_VALUE_BYTES, "%" PRId64, as_signed(read_little(bytes), len));
-        return true;
-    }
-    if ((type == MY_FLOAT && len == sizeof(float)) || (type == MY_DOUBLE && len == sizeof(double))) {
-        say_float(read_little(bytes), len, text);
-        return true;
-    }
-    return false;
 }
 
 static bool is_utf8(struct cursor bytes)
@@ -175,7 +142,7 @@ const char *replay_value_text(const char *protocol, const struct replay_value *v
     }
     bool is_binary = value->format == RECORD_DB_AS_BINARY;
     bool is_said = is_binary && is_whole &&
-                   (strcmp(protocol, "mysql") == 0 ? say_mysql(value->type, bytes, text)
+                   (strcmp(protocol, "mysql") == 0 ? value_say_mysql(value->type, bytes, text)
                                                    : say_postgres(value->type, bytes, text));
     if (is_said) {
         return text;

@@ -145,6 +145,45 @@ static void mysql_numbers_are_little_endian(void **state)
     ASSERT_ENDED(told, "1/0 execute '' $1=-2 $2=blue");
 }
 
+static void mysql_values_are_told_by_their_type(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t type;
+        uint8_t bytes[12];
+        size_t len;
+        const char *want;
+    } ROWS[] = {
+        {1, {0xff}, 1, "-1"},
+        {0x8001, {0xff}, 1, "255"},
+        {2, {0, 0x80}, 2, "-32768"},
+        {0x8008, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 8, "18446744073709551615"},
+        {4, {0, 0, 0x20, 0x40}, 4, "2.5"},
+        {5, {0, 0, 0, 0, 0, 0, 4, 0x40}, 8, "2.5"},
+        {9, {0xfe, 0xff, 0xff, 0xff}, 4, "-2"},
+        {13, {0xea, 7}, 2, "2026"},
+        {10, {0xea, 7, 2, 3}, 4, "2026-02-03"},
+        {12, {0xea, 7, 2, 3, 4, 5, 6}, 7, "2026-02-03 04:05:06"},
+        {7, {0xea, 7, 2, 3, 4, 5, 6, 7, 0, 0, 0}, 11, "2026-02-03 04:05:06.000007"},
+        {12, {0}, 0, "0000-00-00"},
+        {11, {1, 2, 0, 0, 0, 3, 4, 5}, 8, "-51:04:05"},
+        {11, {0, 0, 0, 0, 0, 3, 4, 5, 7, 0, 0, 0}, 12, "03:04:05.000007"},
+        {11, {0}, 0, "00:00:00"},
+        {3, {1, 0xff}, 2, "\\x01ff"},       /* not as long as its type */
+        {12, {0xea, 7, 2}, 3, "\\xea0702"}, /* the same */
+        {11, {0xff}, 1, "\\xff"},
+        {252, {0, 1}, 2, "\\x0001"},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        char text[REPLAY_VALUE_BYTES];
+        const struct replay_value value = {.value = cursor_of(ROWS[i].bytes, ROWS[i].len),
+                                           .type = ROWS[i].type,
+                                           .format = RECORD_DB_AS_BINARY,
+                                           .value_bytes = ROWS[i].len};
+        assert_string_equal(replay_value_text("mysql", &value, text), ROWS[i].want);
+    }
+}
+
 static void statement_without_a_result_is_told_when_a_later_one_has_one(void **state)
 {
     (void)state;
@@ -267,6 +306,7 @@ int main(void)
         cmocka_unit_test(statement_with_several_results_is_told_with_each),
         cmocka_unit_test(execution_has_the_text_of_its_prepare_and_values),
         cmocka_unit_test(mysql_numbers_are_little_endian),
+        cmocka_unit_test(mysql_values_are_told_by_their_type),
         cmocka_unit_test(statement_without_a_result_is_told_when_a_later_one_has_one),
         cmocka_unit_test(prepared_texts_are_told_alone_only_when_asked),
         cmocka_unit_test(pieces_of_a_text_are_joined_and_bounded),
