@@ -167,6 +167,16 @@ enum err people_files_read(const struct gateway_config *config, struct people_fi
     return err == ERR_NONE ? err : complain("lockouts", err);
 }
 
+/* Lines that admit nobody, each with its place. */
+static void say_unused(const char *folder, const char *person, const struct keys_complaints *complaints)
+{
+    for (unsigned i = 0; i < keys_complaints_kept(complaints); i++) {
+        char place[CONFIG_PATH_BYTES + LIMIT_PERSON_BYTES + 16];
+        (void)snprintf(place, sizeof place, "%s/%s:%u", folder, person, complaints->rows[i].line);
+        settings_complain(place, complaints->rows[i].sentence);
+    }
+}
+
 unsigned people_files_keys(const struct people_files *files, const char *person)
 {
     OWNED_BYTES *bytes = NULL;
@@ -177,6 +187,7 @@ unsigned people_files_keys(const struct people_files *files, const char *person)
     enum err err = fd_read_trusted_file(folder, person, KEYS_AUTHORIZED_FILE_BYTES, &bytes, &len);
     if (err == ERR_NONE) {
         err = keys_authorized_check(cursor_of(bytes, len), clock_wall_s(), &usable, &complaints);
+        say_unused(files->config->keys_dir, person, &complaints);
     }
     return err == ERR_NONE ? usable : 0;
 }

@@ -157,6 +157,7 @@ enum err keys_authorized_find(struct cursor file, struct cursor key_blob, const 
                 .is_verify_required = entry.options.is_verify_required,
                 .is_touch_not_required = entry.options.is_touch_not_required,
                 .expires_s = entry.options.expires_s,
+                .lacks = entry.options.lacks,
             };
             text_printable(entry.comment, ret->comment, sizeof ret->comment);
             result = ERR_NONE;

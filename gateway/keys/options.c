@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "keys/authorized_keys.h"
 #include "keys/source.h"
 
 struct option {
@@ -151,6 +152,57 @@ static enum err take_expiry(struct keys_options *options, const struct option *o
     return ERR_NONE;
 }
 
+/* sshd(8): options that take away, and that give back what "restrict" took. The last word counts. */
+static bool take_right(struct keys_options *options, const struct option *option)
+{
+    static const struct {
+        const char *name;
+        unsigned taken, given;
+    } RIGHTS[] = {
+        {"restrict", KEYS_LACKS_ALL, 0},
+        {"no-pty", KEYS_LACKS_PTY, 0},
+        {"pty", 0, KEYS_LACKS_PTY},
+        {"no-agent-forwarding", KEYS_LACKS_AGENT, 0},
+        {"agent-forwarding", 0, KEYS_LACKS_AGENT},
+        {"no-X11-forwarding", KEYS_LACKS_X11, 0},
+        {"X11-forwarding", 0, KEYS_LACKS_X11},
+        {"no-port-forwarding", KEYS_LACKS_FORWARD, 0},
+        {"port-forwarding", 0, KEYS_LACKS_FORWARD},
+        {"no-user-rc", 0, 0}, /* certificates for targets never permit it */
+    };
+    for (size_t i = 0; !option->has_value && i < sizeof RIGHTS / sizeof RIGHTS[0]; i++) {
+        if (is_named(option->name, RIGHTS[i].name)) {
+            options->lacks = (options->lacks | RIGHTS[i].taken) & ~RIGHTS[i].given;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What people know from sshd, and where it belongs here. */
+static enum err refuse_option(struct cursor name, unsigned line, struct keys_complaints *complaints)
+{
+    static const struct {
+        const char *name, *instead;
+    } KNOWN[] = {
+        {"command", "\" is not honoured: name the commands in the policy, \"can: { exec: [[...]] }\""},
+        {"permitopen", "\" is not honoured: name the places in the policy, \"can: { forward: [...] }\""},
+        {"permitlisten",
+         "\" is not honoured: name the places in the policy, \"can: { remote_forward: [...] }\""},
+        {"user-rc", "\" is not honoured: the bastion's certificates never permit ~/.ssh/rc"},
+        {"tunnel", "\" is not honoured: tun devices are always refused"},
+    };
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+        if (is_named(name, KNOWN[i].name)) {
+            return refuse(complaints, line, "this key is not accepted, since option \"", name,
+                          KNOWN[i].instead);
+        }
+    }
+    return refuse(complaints, line, "option \"", name,
+                  "\" would not be enforced, so this key is not accepted: remove the option, "
+                  "the policy decides what a person may do");
+}
+
 static enum err take_option(struct keys_options *options, const struct option *option, unsigned line,
                             struct keys_complaints *complaints)
 {
@@ -172,9 +224,7 @@ static enum err take_option(struct keys_options *options, const struct option *o
         return refuse(complaints, line, "", option->name,
                       " lines are not honoured: name the user CA in the bastion's configuration");
     }
-    return refuse(complaints, line, "option \"", option->name,
-                  "\" would not be enforced, so this key is not accepted: remove the option, "
-                  "the policy decides what a person may do");
+    return take_right(options, option) ? ERR_NONE : refuse_option(option->name, line, complaints);
 }
 
 enum err keys_options_read(struct cursor *line, unsigned line_number, struct keys_options *ret_options,

@@ -10,6 +10,7 @@ struct keys_options {
     struct cursor from; /* list, checked */
     int64_t expires_s;  /* 0: never; the earliest of several */
     bool is_verify_required, is_touch_not_required;
+    unsigned lacks; /* enum keys_lacks */
 };
 
 /** Read options up to the blank that ends them; `line` then starts at the key.

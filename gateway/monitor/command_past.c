@@ -31,6 +31,7 @@ static const struct {
                    "not good; only your operators can check it."},
     {"D-IDLE", "Nothing passed for longer than the policy allows; ServerAliveInterval does not count."},
     {"D-ACCESSES", "The policy bounds how many sessions a person has on one target; end one of them."},
+    {"D-KEY-OPTION", "Your operators restricted the key that you logged in with; another key may do."},
     {"D-LIMIT", "The policy bounds the length of a session; connect again."},
     {"D-LOCKED", "Too many wrong codes; wait, or ask your operators."},
     {"D-LOGIN", "The host's sshd refused the bastion's certificate; your operators look at that host."},

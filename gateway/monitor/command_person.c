@@ -156,6 +156,29 @@ void command_mfa(struct command *command, const char *argument)
 
 /* ---- help ---- */
 
+/* What the line of the key takes away. */
+static void say_lacks(struct command *command)
+{
+    static const struct {
+        unsigned bit;
+        const char *text;
+    } LACKS[] = {{KEYS_LACKS_PTY, "terminals"},
+                 {KEYS_LACKS_AGENT, "agent forwarding"},
+                 {KEYS_LACKS_X11, "X11"},
+                 {KEYS_LACKS_FORWARD, "forwards, and targets that are reached by one"}};
+    unsigned lacks = command->connection->authorization.lacks;
+    const char *before = "This key is not for";
+    for (size_t i = 0; i < sizeof LACKS / sizeof LACKS[0]; i++) {
+        if ((lacks & LACKS[i].bit) != 0) {
+            command_say(command, "%s %s", before, LACKS[i].text);
+            before = ",";
+        }
+    }
+    if (lacks != 0) {
+        command_say(command, ".\n");
+    }
+}
+
 void command_help(struct command *command, const char *argument)
 {
     (void)argument;
@@ -165,6 +188,7 @@ void command_help(struct command *command, const char *argument)
     command_say(command, "This is a bastion: a way to other hosts, without a shell of its own.\n\n");
     command_say(command, "You are %s, by key %s, from %s.\n", connection->person, connection->key_fingerprint,
                 connection->from);
+    say_lacks(command);
     say_lease(command);
     command_say(command, "You may reach %u target%s.\n\n", count, count == 1 ? "" : "s");
     command_say(command, "  ssh -J %s ACCOUNT@HOST   go there\n\n", command_jump(connection, jump));

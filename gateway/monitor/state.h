@@ -237,7 +237,7 @@ struct connection {
     uint64_t factor_seen_us;
     enum policy_key key_proof;               /* what the key of the login has proven */
     const char *factor_by;                   /* what let the person in: a word for events, a constant */
-    struct keys_authorization authorization; /* of the key whose signature is being verified */
+    struct keys_authorization authorization; /* of the key whose signature is being verified, or was */
     char claimed_person[LIMIT_PERSON_BYTES];
     size_t principals_len; /* of the certificate that let the person in: repeated strings */
     uint8_t principals[LIMIT_PRINCIPALS_BYTES];
@@ -420,6 +420,12 @@ void host_certificate_tick(struct monitor *monitor);
 /** The signer is ready: forget all, and ask for the bastion's own. */
 void host_certificate_restart(struct monitor *monitor);
 void host_certificate_done(struct monitor *monitor);
+
+/* target_narrow.c */
+/** Take from a decision what the line of the person's key does not let it do. */
+void target_narrow(const struct access *access, struct policy_decision *decision);
+/** May it have a terminal, as far as that line goes? */
+bool target_has_terminal(const struct access *access);
 
 /* target_trust.c */
 /** What the target may show to prove itself, as keys_host_trust_read() reads it.

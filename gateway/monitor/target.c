@@ -123,6 +123,7 @@ void target_decide(struct access *access, struct policy_decision *ret)
     reason_take(access);
     struct policy_request request = target_request(access);
     policy_decide(connection->monitor->policy, &request, ret);
+    target_narrow(access, ret);
     (void)snprintf(access->rule, sizeof access->rule, "%s", ret->rule);
     if (ret->is_observed) {
         report_access(access, "policy.would_deny", EVENT_SUCCESS, ret->code, ret->sentence);
@@ -349,26 +350,26 @@ void target_deny_unasked(struct access *access, const struct policy_decision *de
 
 static void begin_access(struct access *access)
 {
+    struct monitor *monitor = access->connection->monitor;
     struct policy_target target;
     struct policy_decision decision;
+    enum err err = policy_target(monitor->policy, access->host, access->port, &target);
+    if (err == ERR_NONE) {
+        access->kind = target.kind;
+        access->is_database = database_is_read(&target);
+        access->is_stream = !access->is_database && target.kind != POLICY_TARGET_SSH;
+    }
     target_decide(access, &decision);
     if (decision.verdict == POLICY_DENIED) {
         target_deny(access, "target.denied", decision.code, decision.sentence);
         target_done(access);
         return;
     }
-    struct monitor *monitor = access->connection->monitor;
     if (monitor->is_evidence_lost || monitor->recordings.service.state != SERVICE_READY) {
         target_deny(access, "target.denied", "D-RECORDER",
                     "the bastion cannot record right now: no record, no session");
         target_done(access);
         return;
-    }
-    enum err err = policy_target(monitor->policy, access->host, access->port, &target);
-    if (err == ERR_NONE) {
-        access->kind = target.kind;
-        access->is_database = database_is_read(&target);
-        access->is_stream = !access->is_database && target.kind != POLICY_TARGET_SSH;
     }
     if (err == ERR_NONE && target.kind == POLICY_TARGET_INTERNAL) {
         target_deny(access, "target.denied", "D-KIND",

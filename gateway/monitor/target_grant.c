@@ -33,11 +33,14 @@ static const char *certificate_source(const struct access *access, char text[sta
 
 /* permit-pty even where only commands are allowed: `ssh -t host command` is a command. A forward that the
  * grant does not know is refused by the target as well as by the gate. */
-static void write_extensions(struct writer *out, const struct policy_grant *grant)
+static void write_extensions(struct writer *out, const struct policy_grant *grant, bool has_terminal)
 {
     bool has_forward = grant->forward != GRANT_FORWARD_NONE || grant->remote_forward != GRANT_FORWARD_NONE;
-    writer_u8(out, (uint8_t)(1 + (has_forward ? 1 : 0) + (grant->agent ? 1 : 0) + (grant->x11 ? 1 : 0)));
-    writer_text(out, "permit-pty");
+    writer_u8(out, (uint8_t)((has_terminal ? 1 : 0) + (has_forward ? 1 : 0) + (grant->agent ? 1 : 0) +
+                             (grant->x11 ? 1 : 0)));
+    if (has_terminal) {
+        writer_text(out, "permit-pty");
+    }
     if (has_forward) {
         writer_text(out, "permit-port-forwarding");
     }
@@ -68,7 +71,7 @@ static enum err ask_certificate(struct access *access, struct cursor public_key)
     writer_u64be(&out, now_s + MONITOR_CERTIFICATE_AFTER_S);
     writer_text(&out, certificate_source(access, source));
     writer_text(&out, "");
-    write_extensions(&out, access->grant);
+    write_extensions(&out, access->grant, target_has_terminal(access));
     struct cursor bytes;
     TRY(writer_done(&out, &bytes));
     return signer_ask(monitor, connection, SIGNER_ASKED_MINT, access->ref, bytes);

@@ -1,6 +1,7 @@
 /* The keys of one person: a file in the format of sshd(8) "AUTHORIZED_KEYS FILE FORMAT".
- * Options that are honoured: from="...", expiry-time="...", verify-required, no-touch-required. A line with
- * any other option is not used, and says so: an option that nobody enforces would promise something. */
+ * Options that are honoured: from="...", expiry-time="...", verify-required, no-touch-required; and those
+ * that take something away (restrict, no-pty, ...), with those that give it back. A line with any other
+ * option is not used, and says so: an option that nobody enforces would promise something. */
 #ifndef KEYS_AUTHORIZED_KEYS_H
 #define KEYS_AUTHORIZED_KEYS_H
 
@@ -13,6 +14,15 @@ enum {
     KEYS_COMMENT_BYTES = 64,
 };
 
+/** What a line takes away from what the policy gives, as bits. */
+enum keys_lacks {
+    KEYS_LACKS_PTY = 1,     /* no terminal */
+    KEYS_LACKS_AGENT = 2,   /* no forwarding of the agent */
+    KEYS_LACKS_X11 = 4,     /* ... of X11 */
+    KEYS_LACKS_FORWARD = 8, /* ... of ports and sockets; so no target that is nothing but a forward */
+    KEYS_LACKS_ALL = 15,
+};
+
 /** The line that admits a key. */
 struct keys_authorization {
     unsigned line; /* 1 for the first */
@@ -20,6 +30,7 @@ struct keys_authorization {
     bool is_verify_required;          /* sk only: the token must have asked for PIN or fingerprint */
     bool is_touch_not_required;       /* sk only */
     int64_t expires_s;                /* seconds since 1970; 0: never */
+    unsigned lacks;                   /* enum keys_lacks */
     char comment[KEYS_COMMENT_BYTES]; /* printable, cut; empty if there is none */
 };
 

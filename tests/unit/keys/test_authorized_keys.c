@@ -134,11 +134,21 @@ static void options_decide(void **state)
         {"expiry-time=\"+2612312359\"", ERR_NOT_FOUND, "is no time"},
         {"no-touch-required", ERR_NONE, NULL},
         {"verify-required", ERR_NOT_FOUND, "hardware keys only"},
-        {"restrict", ERR_NOT_FOUND, "\"restrict\" would not be enforced"},
-        {"no-pty", ERR_NOT_FOUND, "\"no-pty\" would not be enforced"},
-        {"command=\"echo \\\"a, b\\\"\"", ERR_NOT_FOUND, "\"command\" would not be enforced"},
+        {"restrict", ERR_NONE, NULL},
+        {"RESTRICT,Pty", ERR_NONE, NULL},
+        {"no-user-rc,no-pty,from=\"10.1.2.3\"", ERR_NONE, NULL},
+        {"restrict=\"yes\"", ERR_NOT_FOUND, "\"restrict\" would not be enforced"},
+        {"no-pty,command=\"id\"", ERR_NOT_FOUND,
+         "\"command\" is not honoured: name the commands in the policy"},
+        {"permitopen=\"db:5432\"", ERR_NOT_FOUND, "name the places in the policy"},
+        {"permitlisten=\"8080\"", ERR_NOT_FOUND, "name the places in the policy"},
+        {"restrict,user-rc", ERR_NOT_FOUND, "~/.ssh/rc"},
+        {"tunnel=\"1\"", ERR_NOT_FOUND, "tun devices"},
+        {"environment=\"A=1\"", ERR_NOT_FOUND, "\"environment\" would not be enforced"},
+        {"no-ptyx", ERR_NOT_FOUND, "\"no-ptyx\" would not be enforced"},
+        {"command=\"echo \\\"a, b\\\"\"", ERR_NOT_FOUND, "\"command\" is not honoured"},
         {"command=\"/bin/true\",from=\"10.1.2.3\"", ERR_NOT_FOUND, "\"command\""},
-        {"from=\"10.1.2.3\",permitopen=\"db:5432\"", ERR_NOT_FOUND, "\"permitopen\""},
+        {"from=\"10.1.2.3\",permitopen=\"db:5432\"", ERR_NOT_FOUND, "\"permitopen\" is not honoured"},
         {"environment=\"A=B\"", ERR_NOT_FOUND, "\"environment\""},
         {"principals=\"root\"", ERR_NOT_FOUND, "\"principals\""},
         {"cert-authority", ERR_NOT_FOUND, "cert-authority lines are not honoured"},
@@ -187,6 +197,32 @@ static void token_options_decide_about_its_flags(void **state)
     assert_true(keys_authorization_admits(&found, 0));
 }
 
+static void options_take_away_and_give_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options;
+        unsigned lacks;
+    } ROWS[] = {
+        {"", 0},
+        {"pty,agent-forwarding,port-forwarding,x11-forwarding", 0},
+        {"restrict", KEYS_LACKS_ALL},
+        {"no-pty", KEYS_LACKS_PTY},
+        {"no-agent-forwarding", KEYS_LACKS_AGENT},
+        {"no-X11-forwarding", KEYS_LACKS_X11},
+        {"no-port-forwarding", KEYS_LACKS_FORWARD},
+        {"no-user-rc", 0},
+        {"restrict,pty", KEYS_LACKS_ALL & ~(unsigned)KEYS_LACKS_PTY},
+        {"restrict,port-forwarding,pty", KEYS_LACKS_AGENT | KEYS_LACKS_X11},
+        {"pty,restrict", KEYS_LACKS_ALL}, /* the last word counts */
+        {"no-pty,pty", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        assert_int_equal(try_options(ROWS[i].options), ERR_NONE);
+        assert_int_equal(found.lacks, ROWS[i].lacks);
+    }
+}
+
 static void later_line_admits_what_an_earlier_did_not(void **state)
 {
     (void)state;
@@ -207,7 +243,7 @@ static void unusable_lines_are_all_named(void **state)
     static char text[32768];
     size_t len = 0;
     for (int i = 0; i < 20; i++) {
-        len += (size_t)snprintf(text + len, sizeof text - len, "restrict %s\n", ed25519);
+        len += (size_t)snprintf(text + len, sizeof text - len, "principals=\"a\" %s\n", ed25519);
     }
     (void)snprintf(text + len, sizeof text - len, "%s\n", ed25519);
     assert_int_equal(find_in(text, &ed25519_blob, "10.1.2.3"), ERR_NONE);
@@ -272,6 +308,7 @@ int main(void)
         cmocka_unit_test(file_cut_anywhere_admits_no_other_key),
         cmocka_unit_test(options_decide),
         cmocka_unit_test(token_options_decide_about_its_flags),
+        cmocka_unit_test(options_take_away_and_give_back),
         cmocka_unit_test(later_line_admits_what_an_earlier_did_not),
         cmocka_unit_test(unusable_lines_are_all_named),
         cmocka_unit_test(damaged_lines_are_not_used),
