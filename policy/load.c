@@ -1,3 +1,5 @@
+#include "language.h"
+#include "policy/language.h"
 #include "loader.h"
 
 #include <assert.h>
@@ -51,21 +53,50 @@ static void keep_section(void *context, const struct yaml_node *value, void *int
     *(const struct yaml_node **)into = value;
 }
 
+static const struct yaml_field POLICY_FIELDS[] = {
+    {.name = "version", .is_required = true, .read = read_version, .schema = "{\"const\":1}"},
+    {.name = "mode", .read = read_mode, .schema = SCHEMA_WORDS("\"enforce\",\"observe\"")},
+    {.name = "networks",
+     .offset = offsetof(struct sections, networks),
+     .read = keep_section,
+     .schema = SCHEMA_NAMED(SCHEMA_TEXTS)},
+    {.name = "people",
+     .offset = offsetof(struct sections, people),
+     .read = keep_section,
+     .shape = YAML_SHAPE_NAMED,
+     .maps = MAPS(&loader_group_map)},
+    {.name = "targets",
+     .offset = offsetof(struct sections, targets),
+     .read = keep_section,
+     .shape = YAML_SHAPE_NAMED,
+     .maps = MAPS(&loader_ssh_map, &loader_tcp_map, &loader_postgres_map, &loader_mysql_map,
+                  &loader_internal_map)},
+    {.name = "rules",
+     .offset = offsetof(struct sections, rules),
+     .read = keep_section,
+     .shape = YAML_SHAPE_LIST,
+     .maps = MAPS(&loader_rule_map)},
+    {.name = "never",
+     .offset = offsetof(struct sections, never),
+     .read = keep_section,
+     .shape = YAML_SHAPE_LIST,
+     .maps = MAPS(&loader_never_map)},
+    {.name = "defaults",
+     .offset = offsetof(struct sections, defaults),
+     .read = keep_section,
+     .maps = MAPS(&loader_defaults_map)},
+    {.name = "tests",
+     .offset = offsetof(struct sections, tests),
+     .read = keep_section,
+     .shape = YAML_SHAPE_LIST,
+     .maps = MAPS(&loader_test_map)},
+};
+const struct yaml_map loader_policy_map = YAML_MAP("the policy", POLICY_FIELDS);
+
 static void read_sections(struct loader *loader, const struct yaml_node *root, struct sections *ret)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "version", .is_required = true, .read = read_version},
-        {.name = "mode", .read = read_mode},
-        {.name = "networks", .offset = offsetof(struct sections, networks), .read = keep_section},
-        {.name = "people", .offset = offsetof(struct sections, people), .read = keep_section},
-        {.name = "targets", .offset = offsetof(struct sections, targets), .read = keep_section},
-        {.name = "rules", .offset = offsetof(struct sections, rules), .read = keep_section},
-        {.name = "never", .offset = offsetof(struct sections, never), .read = keep_section},
-        {.name = "defaults", .offset = offsetof(struct sections, defaults), .read = keep_section},
-        {.name = "tests", .offset = offsetof(struct sections, tests), .read = keep_section},
-    };
-    (void)yaml_map_read(loader->report, root, "the policy", FIELDS, sizeof FIELDS / sizeof FIELDS[0], loader,
-                        ret);
+    (void)yaml_map_read(loader->report, root, "the policy", POLICY_FIELDS,
+                        sizeof POLICY_FIELDS / sizeof POLICY_FIELDS[0], loader, ret);
 }
 
 static void read_record(void *context, const struct yaml_node *value, void *into)
@@ -78,20 +109,28 @@ static void read_limits(void *context, const struct yaml_node *value, void *into
     loader_limits(context, value, true, into);
 }
 
+static const struct yaml_field DEFAULTS_FIELDS[] = {
+    {.name = "record",
+     .offset = offsetof(struct policy, record),
+     .read = read_record,
+     .maps = MAPS(&loader_record_map)},
+    {.name = "limits",
+     .offset = offsetof(struct policy, limits),
+     .read = read_limits,
+     .maps = MAPS(&loader_limits_map)},
+    {.name = "if_recording_fails", .type = YAML_FIELD_UNSUPPORTED},
+};
+const struct yaml_map loader_defaults_map = YAML_MAP("\"defaults\"", DEFAULTS_FIELDS);
+
 void load_defaults(struct loader *loader, const struct yaml_node *section)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "record", .offset = offsetof(struct policy, record), .read = read_record},
-        {.name = "limits", .offset = offsetof(struct policy, limits), .read = read_limits},
-        {.name = "if_recording_fails", .type = YAML_FIELD_UNSUPPORTED},
-    };
     struct policy *policy = loader->policy;
     policy->record = (struct record_rules){.exec_cap_bytes = DEFAULT_CAP_BYTES, .input = RECORD_INPUT_NONE};
     policy->limits = (struct limit_rules){DEFAULT_SESSION_S, DEFAULT_IDLE_S, DEFAULT_CONNECTIONS,
                                           LIMIT_CHANNELS_PER_ACCESS};
     if (section != NULL) {
-        (void)yaml_map_read(loader->report, section, "\"defaults\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                            loader, policy);
+        (void)yaml_map_read(loader->report, section, "\"defaults\"", DEFAULTS_FIELDS,
+                            sizeof DEFAULTS_FIELDS / sizeof DEFAULTS_FIELDS[0], loader, policy);
     }
     if (policy->record.params == RECORD_PARAMS_DEFAULT) {
         policy->record.params = RECORD_PARAMS_FULL;
@@ -129,20 +168,46 @@ static MUST_CHECK enum err state_of(const struct loader *loader)
     return loader->report->error_count == 0 ? ERR_NONE : ERR_MALFORMED;
 }
 
+static const struct yaml_field ADDED_FIELDS[] = {
+    {.name = "version", .read = read_version, .schema = "{\"const\":1}"},
+    {.name = "networks",
+     .offset = offsetof(struct sections, networks),
+     .read = keep_section,
+     .schema = SCHEMA_NAMED(SCHEMA_TEXTS)},
+    {.name = "people",
+     .offset = offsetof(struct sections, people),
+     .read = keep_section,
+     .shape = YAML_SHAPE_NAMED,
+     .maps = MAPS(&loader_group_map)},
+    {.name = "targets",
+     .offset = offsetof(struct sections, targets),
+     .read = keep_section,
+     .shape = YAML_SHAPE_NAMED,
+     .maps = MAPS(&loader_ssh_map, &loader_tcp_map, &loader_postgres_map, &loader_mysql_map,
+                  &loader_internal_map)},
+    {.name = "rules",
+     .offset = offsetof(struct sections, rules),
+     .read = keep_section,
+     .shape = YAML_SHAPE_LIST,
+     .maps = MAPS(&loader_rule_map)},
+    {.name = "never",
+     .offset = offsetof(struct sections, never),
+     .read = keep_section,
+     .shape = YAML_SHAPE_LIST,
+     .maps = MAPS(&loader_never_map)},
+    {.name = "tests",
+     .offset = offsetof(struct sections, tests),
+     .read = keep_section,
+     .shape = YAML_SHAPE_LIST,
+     .maps = MAPS(&loader_test_map)},
+};
+const struct yaml_map loader_added_map = YAML_MAP("a file that adds to the policy", ADDED_FIELDS);
+
 /* A file beside the policy adds to sections; the rest is said once. */
 static void read_added_sections(struct loader *loader, const struct yaml_node *root, struct sections *ret)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "version", .read = read_version},
-        {.name = "networks", .offset = offsetof(struct sections, networks), .read = keep_section},
-        {.name = "people", .offset = offsetof(struct sections, people), .read = keep_section},
-        {.name = "targets", .offset = offsetof(struct sections, targets), .read = keep_section},
-        {.name = "rules", .offset = offsetof(struct sections, rules), .read = keep_section},
-        {.name = "never", .offset = offsetof(struct sections, never), .read = keep_section},
-        {.name = "tests", .offset = offsetof(struct sections, tests), .read = keep_section},
-    };
-    (void)yaml_map_read(loader->report, root, "a file that adds to the policy", FIELDS,
-                        sizeof FIELDS / sizeof FIELDS[0], loader, ret);
+    (void)yaml_map_read(loader->report, root, "a file that adds to the policy", ADDED_FIELDS,
+                        sizeof ADDED_FIELDS / sizeof ADDED_FIELDS[0], loader, ret);
 }
 
 static void join(struct loader *loader, const struct yaml_node **section, const struct yaml_node *more,
@@ -351,6 +416,11 @@ void policy_free(struct policy *policy)
         arena_done(&policy->arena);
         free(policy);
     }
+}
+
+const struct yaml_map *policy_language(void)
+{
+    return &loader_policy_map;
 }
 
 const char *policy_place(const struct policy *policy, unsigned place, unsigned *ret_line)

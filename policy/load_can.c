@@ -1,3 +1,4 @@
+#include "language.h"
 #include "loader.h"
 
 #include <string.h>
@@ -98,12 +99,14 @@ static void read_paths_write(void *context, const struct yaml_node *value, void 
     read_paths(context, value, GRANT_SFTP_WRITE, into);
 }
 
+static const struct yaml_field SFTP_FIELDS[] = {
+    {.name = "read", .read = read_paths_read, .schema = SCHEMA_TEXTS},
+    {.name = "write", .read = read_paths_write, .schema = SCHEMA_TEXTS},
+};
+const struct yaml_map loader_sftp_map = YAML_MAP("\"sftp\"", SFTP_FIELDS);
+
 static void read_sftp(void *context, const struct yaml_node *value, void *into)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "read", .read = read_paths_read},
-        {.name = "write", .read = read_paths_write},
-    };
     struct loader *loader = context;
     struct can *can = into;
     enum grant_sftp *sftp = &can->sftp;
@@ -115,8 +118,8 @@ static void read_sftp(void *context, const struct yaml_node *value, void *into)
     } else if (value->kind == YAML_TEXT && cursor_equal_text(value->text, "write")) {
         *sftp = GRANT_SFTP_WRITE;
     } else if (value->kind == YAML_MAP) {
-        (void)yaml_map_read(loader->report, value, "\"sftp\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                            loader, can);
+        (void)yaml_map_read(loader->report, value, "\"sftp\"", SFTP_FIELDS,
+                            sizeof SFTP_FIELDS / sizeof SFTP_FIELDS[0], loader, can);
     } else {
         LOADER_ERROR(loader, value, "\"sftp\" must be read, write, true (as write), false or lists of paths");
     }
@@ -176,21 +179,31 @@ static void read_remote_forward(void *context, const struct yaml_node *value, vo
     read_any_forward(context, value, PLACE_REMOTE_FORWARD, into);
 }
 
+static const struct yaml_field CAN_FIELDS[] = {
+    {.name = "shell", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, shell)},
+    {.name = "exec",
+     .read = read_exec,
+     .schema = SCHEMA_ANY(SCHEMA_BOOL ",{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"array\","
+                                      "\"minItems\":1,\"items\":" SCHEMA_TEXT "}}")},
+    {.name = "sftp",
+     .read = read_sftp,
+     .maps = MAPS(&loader_sftp_map),
+     .schema = SCHEMA_ANY(SCHEMA_BOOL "," SCHEMA_WORDS("\"read\",\"write\""))},
+    {.name = "forward", .read = read_forward, .schema = SCHEMA_ANY(SCHEMA_BOOL "," SCHEMA_TEXTS)},
+    {.name = "remote_forward",
+     .read = read_remote_forward,
+     .schema = SCHEMA_ANY(SCHEMA_BOOL "," SCHEMA_TEXTS)},
+    {.name = "connect", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, connect)},
+    {.name = "agent", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, agent)},
+    {.name = "x11", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, x11)},
+    {.name = "db", .read = loader_can_db, .maps = MAPS(&loader_db_map)},
+};
+const struct yaml_map loader_can_map = YAML_MAP("\"can\"", CAN_FIELDS);
+
 void loader_can(struct loader *loader, const struct yaml_node *value, struct can *ret)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "shell", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, shell)},
-        {.name = "exec", .read = read_exec},
-        {.name = "sftp", .read = read_sftp},
-        {.name = "forward", .read = read_forward},
-        {.name = "remote_forward", .read = read_remote_forward},
-        {.name = "connect", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, connect)},
-        {.name = "agent", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, agent)},
-        {.name = "x11", .type = YAML_FIELD_BOOL, .offset = offsetof(struct can, x11)},
-        {.name = "db", .read = loader_can_db},
-    };
-    bool is_good = yaml_map_read(loader->report, value, "\"can\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                                 loader, ret);
+    bool is_good = yaml_map_read(loader->report, value, "\"can\"", CAN_FIELDS,
+                                 sizeof CAN_FIELDS / sizeof CAN_FIELDS[0], loader, ret);
     if (is_good && can_bits(ret) == 0) {
         LOADER_ERROR(loader, value, "\"can\" allows nothing");
     }

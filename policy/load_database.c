@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "language.h"
 #include "loader.h"
 
 enum { DB_NAMES_MAX = 256, REFUSE_MAX = 16 };
@@ -56,12 +57,15 @@ static const struct yaml_field TLS_FIELDS[] = {
     {.name = "verify",
      .is_required = true,
      .offset = offsetof(struct policy_database, verify),
-     .read = read_verify},
-    {.name = "ca", .offset = offsetof(struct policy_database, ca), .read = read_ca},
+     .read = read_verify,
+     .schema = SCHEMA_WORDS("\"full\",\"ca\",\"off\"")},
+    {.name = "ca", .offset = offsetof(struct policy_database, ca), .read = read_ca, .schema = SCHEMA_TEXT},
     {.name = "server_name",
      .offset = offsetof(struct policy_database, server_name),
-     .read = read_server_name},
+     .read = read_server_name,
+     .schema = SCHEMA_TEXT},
 };
+const struct yaml_map loader_upstream_tls_map = YAML_MAP("\"upstream_tls\"", TLS_FIELDS);
 
 void loader_upstream_tls(void *context, const struct yaml_node *value, void *into)
 {
@@ -253,13 +257,17 @@ static void read_opaque(void *context, const struct yaml_node *value, void *into
 }
 
 static const struct yaml_field DB_FIELDS[] = {
-    {.name = "users", .read = read_db_users},
-    {.name = "databases", .read = read_db_databases},
-    {.name = "refuse", .read = read_refuse},
+    {.name = "users", .read = read_db_users, .schema = SCHEMA_TEXTS},
+    {.name = "databases", .read = read_db_databases, .schema = SCHEMA_TEXTS},
+    {.name = "refuse",
+     .read = read_refuse,
+     .schema = "{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true,\"items\":" SCHEMA_WORDS(
+         "\"copy\",\"function_call\",\"replication\",\"local_infile\"") "}"},
     {.name = "replication", .type = YAML_FIELD_BOOL, .offset = offsetof(struct db_form, replication)},
     {.name = "local_infile", .type = YAML_FIELD_BOOL, .offset = offsetof(struct db_form, local_infile)},
-    {.name = "opaque", .read = read_opaque},
+    {.name = "opaque", .read = read_opaque, .schema = SCHEMA_BOOL},
 };
+const struct yaml_map loader_db_map = YAML_MAP("\"db\"", DB_FIELDS);
 
 void loader_can_db(void *context, const struct yaml_node *value, void *into)
 {

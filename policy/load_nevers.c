@@ -1,3 +1,4 @@
+#include "language.h"
 #include "loader.h"
 
 static void read_never_who(void *context, const struct yaml_node *value, void *into)
@@ -45,14 +46,26 @@ static void read_deny(void *context, const struct yaml_node *value, void *into)
     }
 }
 
+static const struct yaml_field NEVER_FIELDS[] = {
+    {.name = "id",
+     .is_required = true,
+     .offset = offsetof(struct never, id),
+     .read = loader_entry_id,
+     .schema = SCHEMA_ID},
+    {.name = "who", .read = read_never_who, .schema = SCHEMA_TEXTS},
+    {.name = "to", .read = read_never_to, .schema = SCHEMA_TO},
+    {.name = "deny",
+     .is_required = true,
+     .offset = offsetof(struct never, deny),
+     .read = read_deny,
+     .schema = "{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true,\"items\":" SCHEMA_WORDS(
+         "\"shell\",\"exec\",\"sftp\",\"forward\",\"remote_forward\",\"agent\",\"x11\",\"connect\",\"db\","
+         "\"copy\",\"function_call\",\"replication\",\"local_infile\",\"opaque\",\"all\"") "}"},
+};
+const struct yaml_map loader_never_map = YAML_MAP("an entry of \"never\"", NEVER_FIELDS);
+
 void load_nevers(struct loader *loader, const struct yaml_node *section)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "id", .is_required = true, .offset = offsetof(struct never, id), .read = loader_entry_id},
-        {.name = "who", .read = read_never_who},
-        {.name = "to", .read = read_never_to},
-        {.name = "deny", .is_required = true, .offset = offsetof(struct never, deny), .read = read_deny},
-    };
     struct policy *policy = loader->policy;
     if (!loader_is_section(loader, section, "never", POLICY_NEVERS_MAX)) {
         return;
@@ -62,8 +75,8 @@ void load_nevers(struct loader *loader, const struct yaml_node *section)
          node = node->next) {
         struct never *never = &policy->nevers[policy->never_count++];
         *never = (struct never){.id = "", .line = node->line, .column = node->column};
-        (void)yaml_map_read(loader->report, node, "an entry of \"never\"", FIELDS,
-                            sizeof FIELDS / sizeof FIELDS[0], loader, never);
+        (void)yaml_map_read(loader->report, node, "an entry of \"never\"", NEVER_FIELDS,
+                            sizeof NEVER_FIELDS / sizeof NEVER_FIELDS[0], loader, never);
         loader_add_id(loader, node, never->id);
     }
 }

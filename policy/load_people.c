@@ -1,3 +1,4 @@
+#include "language.h"
 #include "loader.h"
 
 #include <string.h>
@@ -103,19 +104,21 @@ static void read_principals(void *context, const struct yaml_node *value, void *
     }
 }
 
+static const struct yaml_field GROUP_FIELDS[] = {
+    {.name = "users", .read = read_users, .schema = SCHEMA_TEXTS},
+    {.name = "machine", .type = YAML_FIELD_BOOL, .offset = offsetof(struct group, is_machine)},
+    {.name = "principals", .read = read_principals, .schema = SCHEMA_TEXTS},
+    {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
+    {.name = "schedule", .type = YAML_FIELD_UNSUPPORTED},
+};
+const struct yaml_map loader_group_map = YAML_MAP("a group of people", GROUP_FIELDS);
+
 static void read_group(struct loader *loader, const struct yaml_node *value, struct group *group)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "users", .read = read_users},
-        {.name = "machine", .type = YAML_FIELD_BOOL, .offset = offsetof(struct group, is_machine)},
-        {.name = "principals", .read = read_principals},
-        {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
-        {.name = "schedule", .type = YAML_FIELD_UNSUPPORTED},
-    };
     *group = (struct group){
         .name = loader_text(loader, value->key), .line = value->key->line, .column = value->key->column};
-    bool is_good = yaml_map_read(loader->report, value, "a group of people", FIELDS,
-                                 sizeof FIELDS / sizeof FIELDS[0], loader, group);
+    bool is_good = yaml_map_read(loader->report, value, "a group of people", GROUP_FIELDS,
+                                 sizeof GROUP_FIELDS / sizeof GROUP_FIELDS[0], loader, group);
     if (is_good && group->people_count == 0 && group->principal_count == 0) {
         LOADER_ERROR(loader, value, "a group of people needs \"users\" or \"principals\"");
     }

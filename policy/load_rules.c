@@ -1,3 +1,4 @@
+#include "language.h"
 #include "loader.h"
 
 static void read_rule_who(void *context, const struct yaml_node *value, void *into)
@@ -185,22 +186,34 @@ void loader_entry_id(void *context, const struct yaml_node *value, void *into)
     }
 }
 
+static const struct yaml_field RULE_FIELDS[] = {
+    {.name = "id",
+     .is_required = true,
+     .offset = offsetof(struct rule, id),
+     .read = loader_entry_id,
+     .schema = SCHEMA_ID},
+    {.name = "who", .is_required = true, .read = read_rule_who, .schema = SCHEMA_TEXTS},
+    {.name = "to", .is_required = true, .read = read_rule_to, .schema = SCHEMA_TO},
+    {.name = "as", .read = read_rule_as, .schema = SCHEMA_TEXTS},
+    {.name = "can", .read = read_can, .maps = MAPS(&loader_can_map)},
+    {.name = "when", .read = loader_when, .maps = MAPS(&loader_when_map)},
+    {.name = "record",
+     .offset = offsetof(struct rule, record),
+     .read = read_record,
+     .maps = MAPS(&loader_record_map)},
+    {.name = "limits",
+     .offset = offsetof(struct rule, limits),
+     .read = read_limits,
+     .maps = MAPS(&loader_limits_map)},
+};
+const struct yaml_map loader_rule_map = YAML_MAP("a rule", RULE_FIELDS);
+
 static void read_rule(struct loader *loader, const struct yaml_node *node, struct rule *rule)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "id", .is_required = true, .offset = offsetof(struct rule, id), .read = loader_entry_id},
-        {.name = "who", .is_required = true, .read = read_rule_who},
-        {.name = "to", .is_required = true, .read = read_rule_to},
-        {.name = "as", .read = read_rule_as},
-        {.name = "can", .read = read_can},
-        {.name = "when", .read = loader_when},
-        {.name = "record", .offset = offsetof(struct rule, record), .read = read_record},
-        {.name = "limits", .offset = offsetof(struct rule, limits), .read = read_limits},
-    };
     *rule = (struct rule){.id = "", .line = node->line, .column = node->column};
     rule->record.exec_cap_bytes = UINT64_MAX;
-    bool is_good =
-        yaml_map_read(loader->report, node, "a rule", FIELDS, sizeof FIELDS / sizeof FIELDS[0], loader, rule);
+    bool is_good = yaml_map_read(loader->report, node, "a rule", RULE_FIELDS,
+                                 sizeof RULE_FIELDS / sizeof RULE_FIELDS[0], loader, rule);
     if (is_good) {
         check_kinds(loader, node, rule);
         check_accounts(loader, node, rule);

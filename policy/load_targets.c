@@ -1,3 +1,4 @@
+#include "language.h"
 #include "loader.h"
 
 #include <string.h>
@@ -8,9 +9,8 @@ enum { HOSTS_MAX = 10000, LABELS_MAX = 32, PORT_MAX = 65535, LABEL_BYTES = 2 * P
 
 /* One kind of target: its word, the keys that it has, and its port when none is given (0: one must be). */
 struct kind_row {
-    const char *word, *what;
-    const struct yaml_field *fields;
-    size_t field_count;
+    const char *word;
+    const struct yaml_map *map;
     enum policy_target_kind kind;
     uint16_t port;
 };
@@ -109,16 +109,18 @@ static void read_host_cas(void *context, const struct yaml_node *value, void *in
     }
 }
 
+static const struct yaml_field HOST_KEYS_FIELDS[] = {
+    {.name = "known_hosts", .read = read_known_hosts, .schema = SCHEMA_TEXT},
+    {.name = "ca", .read = read_host_cas, .schema = SCHEMA_TEXTS},
+};
+const struct yaml_map loader_host_keys_map = YAML_MAP("\"host_keys\"", HOST_KEYS_FIELDS);
+
 static void read_host_keys(void *context, const struct yaml_node *value, void *into)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "known_hosts", .read = read_known_hosts},
-        {.name = "ca", .read = read_host_cas},
-    };
     struct loader *loader = context;
     /* A map is never empty, so there is one of both at least. */
-    (void)yaml_map_read(loader->report, value, "\"host_keys\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                        loader, into);
+    (void)yaml_map_read(loader->report, value, "\"host_keys\"", HOST_KEYS_FIELDS,
+                        sizeof HOST_KEYS_FIELDS / sizeof HOST_KEYS_FIELDS[0], loader, into);
 }
 
 /* The number of "key=value". */
@@ -173,9 +175,9 @@ static void read_service(void *context, const struct yaml_node *value, void *int
     }
 }
 
-#define KIND_FIELD                                                                                           \
+#define KIND_FIELD(word)                                                                                     \
     {                                                                                                        \
-        .name = "kind", .is_required = true, .read = ignore_kind                                             \
+        .name = "kind", .is_required = true, .read = ignore_kind, .schema = SCHEMA_WORDS("\"" word "\"")     \
     }
 #define PORT_FIELD(must)                                                                                     \
     {                                                                                                        \
@@ -184,51 +186,70 @@ static void read_service(void *context, const struct yaml_node *value, void *int
     }
 
 static const struct yaml_field SSH_FIELDS[] = {
-    KIND_FIELD,
-    {.name = "hosts", .is_required = true, .read = read_hosts},
-    {.name = "addresses", .is_required = true, .read = read_addresses},
+    KIND_FIELD("ssh"),
+    {.name = "hosts", .is_required = true, .read = read_hosts, .schema = SCHEMA_TEXTS},
+    {.name = "addresses", .is_required = true, .read = read_addresses, .schema = SCHEMA_TEXTS},
     PORT_FIELD(false),
-    {.name = "login_as", .is_required = true, .read = read_login_as},
-    {.name = "host_keys", .is_required = true, .read = read_host_keys},
-    {.name = "labels", .read = read_labels},
+    {.name = "login_as", .is_required = true, .read = read_login_as, .schema = SCHEMA_TEXTS},
+    {.name = "host_keys", .is_required = true, .read = read_host_keys, .maps = MAPS(&loader_host_keys_map)},
+    {.name = "labels", .read = read_labels, .schema = SCHEMA_NAMED(SCHEMA_ID)},
 };
+const struct yaml_map loader_ssh_map = YAML_MAP("a target", SSH_FIELDS);
 /* A byte stream: nobody logs in, so there are no accounts and no keys of hosts. */
 static const struct yaml_field TCP_FIELDS[] = {
-    KIND_FIELD,
-    {.name = "hosts", .is_required = true, .read = read_hosts},
-    {.name = "addresses", .read = read_addresses},
+    KIND_FIELD("tcp"),
+    {.name = "hosts", .is_required = true, .read = read_hosts, .schema = SCHEMA_TEXTS},
+    {.name = "addresses", .read = read_addresses, .schema = SCHEMA_TEXTS},
     PORT_FIELD(true),
-    {.name = "labels", .read = read_labels},
+    {.name = "labels", .read = read_labels, .schema = SCHEMA_NAMED(SCHEMA_ID)},
 };
-static const struct yaml_field DATABASE_FIELDS[] = {
-    KIND_FIELD,
-    {.name = "hosts", .is_required = true, .read = read_hosts},
-    {.name = "addresses", .read = read_addresses},
-    PORT_FIELD(false),
-    {.name = "upstream_tls", .offset = offsetof(struct target, database), .read = loader_upstream_tls},
-    {.name = "client_tls", .offset = offsetof(struct target, database.client_tls), .read = loader_client_tls},
-    {.name = "login", .offset = offsetof(struct target, database.login), .read = loader_login},
-    {.name = "region", .offset = offsetof(struct target, database.region), .read = loader_region},
-    {.name = "labels", .read = read_labels},
-};
+const struct yaml_map loader_tcp_map = YAML_MAP("a target of kind tcp", TCP_FIELDS);
+#define DATABASE_KEYS                                                                                        \
+    {.name = "hosts", .is_required = true, .read = read_hosts, .schema = SCHEMA_TEXTS},                      \
+        {.name = "addresses", .read = read_addresses, .schema = SCHEMA_TEXTS}, PORT_FIELD(false),            \
+        {.name = "upstream_tls",                                                                             \
+         .offset = offsetof(struct target, database),                                                        \
+         .read = loader_upstream_tls,                                                                        \
+         .maps = MAPS(&loader_upstream_tls_map)},                                                            \
+        {.name = "client_tls",                                                                               \
+         .offset = offsetof(struct target, database.client_tls),                                             \
+         .read = loader_client_tls,                                                                          \
+         .schema = SCHEMA_WORDS("\"refuse\",\"terminate\",\"opaque\"")},                                     \
+        {.name = "login",                                                                                    \
+         .offset = offsetof(struct target, database.login),                                                  \
+         .read = loader_login,                                                                               \
+         .schema = SCHEMA_WORDS("\"client\",\"ask\",\"rds-iam\"")},                                          \
+        {.name = "region",                                                                                   \
+         .offset = offsetof(struct target, database.region),                                                 \
+         .read = loader_region,                                                                              \
+         .schema = SCHEMA_ID},                                                                               \
+    {                                                                                                        \
+        .name = "labels", .read = read_labels, .schema = SCHEMA_NAMED(SCHEMA_ID)                             \
+    }
+
+static const struct yaml_field POSTGRES_FIELDS[] = {KIND_FIELD("postgres"), DATABASE_KEYS};
+static const struct yaml_field MYSQL_FIELDS[] = {KIND_FIELD("mysql"), DATABASE_KEYS};
+const struct yaml_map loader_postgres_map = YAML_MAP("a target of kind postgres", POSTGRES_FIELDS);
+const struct yaml_map loader_mysql_map = YAML_MAP("a target of kind mysql", MYSQL_FIELDS);
 static const struct yaml_field INTERNAL_FIELDS[] = {
-    KIND_FIELD,
+    KIND_FIELD("internal"),
     {.name = "service",
      .is_required = true,
      .offset = offsetof(struct target, service),
-     .read = read_service},
-    {.name = "hosts", .read = read_hosts},
+     .read = read_service,
+     .schema = SCHEMA_WORDS("\"audit\"")},
+    {.name = "hosts", .read = read_hosts, .schema = SCHEMA_TEXTS},
     PORT_FIELD(false),
-    {.name = "labels", .read = read_labels},
+    {.name = "labels", .read = read_labels, .schema = SCHEMA_NAMED(SCHEMA_ID)},
 };
+const struct yaml_map loader_internal_map = YAML_MAP("a target of kind internal", INTERNAL_FIELDS);
 
-#define FIELDS_OF(table) (table), sizeof(table) / sizeof *(table)
 static const struct kind_row KINDS[] = {
-    {"ssh", "a target", FIELDS_OF(SSH_FIELDS), POLICY_TARGET_SSH, 22},
-    {"tcp", "a target of kind tcp", FIELDS_OF(TCP_FIELDS), POLICY_TARGET_TCP, 0},
-    {"postgres", "a target of kind postgres", FIELDS_OF(DATABASE_FIELDS), POLICY_TARGET_POSTGRES, 5432},
-    {"mysql", "a target of kind mysql", FIELDS_OF(DATABASE_FIELDS), POLICY_TARGET_MYSQL, 3306},
-    {"internal", "a target of kind internal", FIELDS_OF(INTERNAL_FIELDS), POLICY_TARGET_INTERNAL, 443},
+    {"ssh", &loader_ssh_map, POLICY_TARGET_SSH, 22},
+    {"tcp", &loader_tcp_map, POLICY_TARGET_TCP, 0},
+    {"postgres", &loader_postgres_map, POLICY_TARGET_POSTGRES, 5432},
+    {"mysql", &loader_mysql_map, POLICY_TARGET_MYSQL, 3306},
+    {"internal", &loader_internal_map, POLICY_TARGET_INTERNAL, 443},
 };
 
 /* A target without `kind` is read as one of kind ssh: then the missing key is told with the others. */
@@ -287,8 +308,8 @@ static void read_target(struct loader *loader, const struct yaml_node *value, st
         .database = {.client_tls = POLICY_CLIENT_TLS_REFUSE, .login = POLICY_LOGIN_CLIENT},
     };
     /* Other kinds have other keys: for one that is unknown one error says it all. */
-    if (row == NULL ||
-        !yaml_map_read(loader->report, value, row->what, row->fields, row->field_count, loader, target)) {
+    if (row == NULL || !yaml_map_read(loader->report, value, row->map->what, row->map->fields,
+                                      row->map->count, loader, target)) {
         return;
     }
     if (target_is_database(target)) {

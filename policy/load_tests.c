@@ -1,3 +1,4 @@
+#include "language.h"
 #include "loader.h"
 
 #include <stdio.h>
@@ -106,21 +107,28 @@ static void read_principals(void *context, const struct yaml_node *value, void *
     test->principals_len = cursor_len(&written);
 }
 
+static const struct yaml_field TEST_AS_FIELDS[] = {
+    {.name = "user", .is_required = true, .read = read_user, .schema = SCHEMA_TEXT},
+    {.name = "from", .read = read_from, .schema = SCHEMA_TEXT},
+    {.name = "mfa_age",
+     .read = read_mfa_age,
+     .schema = "{\"type\":\"string\",\"pattern\":\"^[0-9]+[smhd]$\"}"},
+    {.name = "at", .offset = offsetof(struct test, at_s), .read = read_at, .schema = SCHEMA_TEXT},
+    {.name = "reason", .offset = offsetof(struct test, reason), .read = read_reason, .schema = SCHEMA_TEXT},
+    {.name = "key",
+     .offset = offsetof(struct test, key),
+     .read = loader_key,
+     .schema = SCHEMA_WORDS("\"touched\",\"verified\"")},
+    {.name = "principals", .read = read_principals, .schema = SCHEMA_TEXTS},
+    {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
+};
+const struct yaml_map loader_test_as_map = YAML_MAP("\"as\" of a test", TEST_AS_FIELDS);
+
 static void read_as(void *context, const struct yaml_node *value, void *into)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "user", .is_required = true, .read = read_user},
-        {.name = "from", .read = read_from},
-        {.name = "mfa_age", .read = read_mfa_age},
-        {.name = "at", .offset = offsetof(struct test, at_s), .read = read_at},
-        {.name = "reason", .offset = offsetof(struct test, reason), .read = read_reason},
-        {.name = "key", .offset = offsetof(struct test, key), .read = loader_key},
-        {.name = "principals", .read = read_principals},
-        {.name = "claims", .type = YAML_FIELD_UNSUPPORTED},
-    };
     struct loader *loader = context;
-    (void)yaml_map_read(loader->report, value, "\"as\" of a test", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                        loader, into);
+    (void)yaml_map_read(loader->report, value, "\"as\" of a test", TEST_AS_FIELDS,
+                        sizeof TEST_AS_FIELDS / sizeof TEST_AS_FIELDS[0], loader, into);
 }
 
 static void keep_lines(void *context, const struct yaml_node *value, void *into)
@@ -205,14 +213,20 @@ static void read_lines(struct loader *loader, const struct test *test, const str
     }
 }
 
+static const struct yaml_field TEST_FIELDS[] = {
+    {.name = "name",
+     .is_required = true,
+     .offset = offsetof(struct test, name),
+     .read = read_name,
+     .schema = SCHEMA_TEXT},
+    {.name = "as", .is_required = true, .read = read_as, .maps = MAPS(&loader_test_as_map)},
+    {.name = "allow", .offset = offsetof(struct test, allow), .read = keep_lines, .schema = SCHEMA_TEXTS},
+    {.name = "deny", .offset = offsetof(struct test, deny), .read = keep_lines, .schema = SCHEMA_TEXTS},
+};
+const struct yaml_map loader_test_map = YAML_MAP("a test", TEST_FIELDS);
+
 size_t load_tests(struct loader *loader, const struct yaml_node *section, bool is_complete)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "name", .is_required = true, .offset = offsetof(struct test, name), .read = read_name},
-        {.name = "as", .is_required = true, .read = read_as},
-        {.name = "allow", .offset = offsetof(struct test, allow), .read = keep_lines},
-        {.name = "deny", .offset = offsetof(struct test, deny), .read = keep_lines},
-    };
     if (section == NULL || !yaml_expect_list(loader->report, section, "tests")) {
         return 0;
     }
@@ -222,8 +236,8 @@ size_t load_tests(struct loader *loader, const struct yaml_node *section, bool i
     }
     for (const struct yaml_node *node = section->first; node != NULL; node = node->next) {
         struct test test = {.at_s = POLICY_TIME_UNKNOWN};
-        bool is_good = yaml_map_read(loader->report, node, "a test", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
-                                     loader, &test);
+        bool is_good = yaml_map_read(loader->report, node, "a test", TEST_FIELDS,
+                                     sizeof TEST_FIELDS / sizeof TEST_FIELDS[0], loader, &test);
         if (is_good && test.allow == NULL && test.deny == NULL) {
             LOADER_ERROR(loader, node, "a test needs \"allow\" or \"deny\"");
         }

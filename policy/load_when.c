@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "policy/calendar.h"
+#include "language.h"
 #include "loader.h"
 
 enum { MFA_SHORTEST_S = 60, MFA_LONGEST_S = 30 * 86400, DAY_S = 86400, HOURS_MAX = 16, ZONES_MAX = 64 };
@@ -149,13 +150,17 @@ static const struct yaml_field WHEN_FIELDS[] = {
      .min = MFA_SHORTEST_S,
      .max = MFA_LONGEST_S},
     {.name = "mfa_by_key", .type = YAML_FIELD_BOOL, .offset = offsetof(struct rule, is_key_factor)},
-    {.name = "key", .offset = offsetof(struct rule, key), .read = loader_key},
-    {.name = "from", .read = read_from},
-    {.name = "hours", .read = read_hours},
-    {.name = "until", .read = read_until},
-    {.name = "reason", .read = read_reason},
+    {.name = "key",
+     .offset = offsetof(struct rule, key),
+     .read = loader_key,
+     .schema = SCHEMA_WORDS("\"touched\",\"verified\"")},
+    {.name = "from", .read = read_from, .schema = SCHEMA_TEXTS},
+    {.name = "hours", .read = read_hours, .schema = SCHEMA_ANY(SCHEMA_TEXT "," SCHEMA_TEXTS)},
+    {.name = "until", .read = read_until, .schema = SCHEMA_TEXT},
+    {.name = "reason", .read = read_reason, .schema = SCHEMA_TEXT},
     {.name = "approval", .type = YAML_FIELD_UNSUPPORTED},
 };
+const struct yaml_map loader_when_map = YAML_MAP("\"when\"", WHEN_FIELDS);
 
 void loader_when(void *context, const struct yaml_node *value, void *into)
 {

@@ -1,3 +1,4 @@
+#include "language.h"
 #include "loader.h"
 
 #include <string.h>
@@ -277,9 +278,10 @@ static void read_results(void *context, const struct yaml_node *value, void *int
 }
 
 static const struct yaml_field RECORD_DB_FIELDS[] = {
-    {.name = "params", .read = read_params},
-    {.name = "results", .read = read_results},
+    {.name = "params", .read = read_params, .schema = SCHEMA_WORDS("\"full\",\"hash\",\"none\"")},
+    {.name = "results", .read = read_results, .schema = SCHEMA_WORDS("\"counts\"")},
 };
+const struct yaml_map loader_record_db_map = YAML_MAP("\"db\" of \"record\"", RECORD_DB_FIELDS);
 
 static void read_record_db(void *context, const struct yaml_node *value, void *into)
 {
@@ -288,47 +290,66 @@ static void read_record_db(void *context, const struct yaml_node *value, void *i
                         sizeof RECORD_DB_FIELDS / sizeof RECORD_DB_FIELDS[0], loader, into);
 }
 
+static const struct yaml_field RECORD_FIELDS[] = {
+    {.name = "exec",
+     .read = read_exec_record,
+     .schema = SCHEMA_ANY("{\"type\":\"integer\",\"minimum\":0}," SCHEMA_TEXT)},
+    {.name = "terminal", .read = read_terminal, .schema = SCHEMA_WORDS("\"output\"")},
+    {.name = "input",
+     .offset = offsetof(struct record_rules, input),
+     .read = read_input,
+     .schema = SCHEMA_WORDS("\"none\",\"all\"")},
+    {.name = "sftp",
+     .offset = offsetof(struct record_rules, sftp),
+     .read = read_sftp_record,
+     .schema = SCHEMA_WORDS("\"names\",\"names+hashes\"")},
+    {.name = "db",
+     .offset = offsetof(struct record_rules, params),
+     .read = read_record_db,
+     .maps = MAPS(&loader_record_db_map)},
+    {.name = "params",
+     .offset = offsetof(struct record_rules, params),
+     .read = read_params,
+     .schema = SCHEMA_WORDS("\"full\",\"hash\",\"none\"")},
+};
+const struct yaml_map loader_record_map = YAML_MAP("\"record\"", RECORD_FIELDS);
+
 void loader_record(struct loader *loader, const struct yaml_node *node, struct record_rules *ret)
 {
-    static const struct yaml_field FIELDS[] = {
-        {.name = "exec", .read = read_exec_record},
-        {.name = "terminal", .read = read_terminal},
-        {.name = "input", .offset = offsetof(struct record_rules, input), .read = read_input},
-        {.name = "sftp", .offset = offsetof(struct record_rules, sftp), .read = read_sftp_record},
-        {.name = "db", .offset = offsetof(struct record_rules, params), .read = read_record_db},
-        {.name = "params", .offset = offsetof(struct record_rules, params), .read = read_params},
-    };
-    (void)yaml_map_read(loader->report, node, "\"record\"", FIELDS, sizeof FIELDS / sizeof FIELDS[0], loader,
-                        ret);
+    (void)yaml_map_read(loader->report, node, "\"record\"", RECORD_FIELDS,
+                        sizeof RECORD_FIELDS / sizeof RECORD_FIELDS[0], loader, ret);
 }
+
+enum { SHORTEST_S = 10, LONGEST_S = 30 * 86400, CONNECTIONS_MAX = 1000 };
+
+static const struct yaml_field LIMITS_FIELDS[] = {
+    {.name = "session",
+     .type = YAML_FIELD_DURATION,
+     .offset = offsetof(struct limit_rules, session_s),
+     .min = SHORTEST_S,
+     .max = LONGEST_S},
+    {.name = "idle",
+     .type = YAML_FIELD_DURATION,
+     .offset = offsetof(struct limit_rules, idle_s),
+     .min = SHORTEST_S,
+     .max = LONGEST_S},
+    {.name = "connections_per_person",
+     .type = YAML_FIELD_U16,
+     .offset = offsetof(struct limit_rules, connections),
+     .min = 1,
+     .max = CONNECTIONS_MAX},
+    {.name = "channels_per_connection",
+     .type = YAML_FIELD_U16,
+     .offset = offsetof(struct limit_rules, channels),
+     .min = 1,
+     .max = LIMIT_CHANNELS_PER_ACCESS},
+};
+const struct yaml_map loader_limits_map = YAML_MAP("\"limits\"", LIMITS_FIELDS);
 
 void loader_limits(struct loader *loader, const struct yaml_node *node, bool is_default,
                    struct limit_rules *ret)
 {
-    enum { SHORTEST_S = 10, LONGEST_S = 30 * 86400, CONNECTIONS_MAX = 1000 };
-    static const struct yaml_field FIELDS[] = {
-        {.name = "session",
-         .type = YAML_FIELD_DURATION,
-         .offset = offsetof(struct limit_rules, session_s),
-         .min = SHORTEST_S,
-         .max = LONGEST_S},
-        {.name = "idle",
-         .type = YAML_FIELD_DURATION,
-         .offset = offsetof(struct limit_rules, idle_s),
-         .min = SHORTEST_S,
-         .max = LONGEST_S},
-        {.name = "connections_per_person",
-         .type = YAML_FIELD_U16,
-         .offset = offsetof(struct limit_rules, connections),
-         .min = 1,
-         .max = CONNECTIONS_MAX},
-        {.name = "channels_per_connection",
-         .type = YAML_FIELD_U16,
-         .offset = offsetof(struct limit_rules, channels),
-         .min = 1,
-         .max = LIMIT_CHANNELS_PER_ACCESS},
-    };
     (void)yaml_map_read(loader->report, node,
-                        is_default ? "\"limits\" of \"defaults\"" : "\"limits\" of a rule", FIELDS,
-                        sizeof FIELDS / sizeof FIELDS[0], loader, ret);
+                        is_default ? "\"limits\" of \"defaults\"" : "\"limits\" of a rule", LIMITS_FIELDS,
+                        sizeof LIMITS_FIELDS / sizeof LIMITS_FIELDS[0], loader, ret);
 }

@@ -25,6 +25,11 @@ enum yaml_field_type {
 /** @param context, into  as given to yaml_map_read(); `into` is where the row's offset points */
 typedef void yaml_field_read(void *context, const struct yaml_node *value, void *into);
 
+struct yaml_map;
+/* What the value of a CUSTOM field is, for whoever writes the language down: one of `maps`, a list of such,
+ * or a map of names to such; and `schema`, what else it can be. */
+enum yaml_shape { YAML_SHAPE_ONE, YAML_SHAPE_LIST, YAML_SHAPE_NAMED };
+
 struct yaml_field {
     const char *name;
     enum yaml_field_type type;
@@ -32,7 +37,21 @@ struct yaml_field {
     size_t offset;
     uint64_t min, max;
     yaml_field_read *read;
+    enum yaml_shape shape;
+    const struct yaml_map *const *maps; /* ends with NULL; NULL: no map */
+    const char *schema;                 /* JSON Schema, or NULL */
 };
+
+/** A table by its name. */
+struct yaml_map {
+    const char *what; /* in messages, with article */
+    const struct yaml_field *fields;
+    size_t count;
+};
+#define YAML_MAP(what, table)                                                                                \
+    {                                                                                                        \
+        (what), (table), sizeof(table) / sizeof *(table)                                                     \
+    }
 
 /**
  * Read every key of `node` into the struct at `into`. Errors go to the report, all of them.

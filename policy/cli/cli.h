@@ -12,6 +12,7 @@ int cli_usage_error(const char *message, const char *detail);
 /** argv[0] is the command's own name. */
 int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+int cli_schema(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_who_can(int argc, char **argv);
 int cli_what_can(int argc, char **argv);

@@ -9,8 +9,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } COMMANDS[] = {
-    {"check", cli_check},     {"explain", cli_explain},   {"diff", cli_diff},
-    {"who-can", cli_who_can}, {"what-can", cli_what_can},
+    {"check", cli_check}, {"schema", cli_schema},   {"explain", cli_explain},
+    {"diff", cli_diff},   {"who-can", cli_who_can}, {"what-can", cli_what_can},
 };
 
 static const char USAGE[] =
@@ -21,6 +21,7 @@ static const char USAGE[] =
     "       bastion policy replay NEW [--since TIME] [--evidence DIR | --config FILE] [--json]\n"
     "       bastion policy explain FILE --user NAME [--from ADDRESS] [--mfa-age TIME] [--at TIME]\n"
     "                             [--reason TEXT] [--key KIND] [--json] LINE\n"
+    "       bastion policy schema\n"
     "\n"
     "check    reads the file as the gateway does, runs its tests, and says what is wrong and where.\n"
     "diff     says who gains and who loses what when NEW takes the place of OLD: decisions, not texts, are "
@@ -28,6 +29,7 @@ static const char USAGE[] =
     "who-can  lists who may do what on a host or target; what-can what a person may do, and where.\n"
     "replay   asks the decisions of the evidence log again of NEW (replay --help).\n"
     "explain  says whether a person may do something, by which rule, or what stands in the way.\n"
+    "schema   prints the shape of the file as JSON Schema, for editors.\n"
     "\n"
     "LINE is what a test in the file has:  shell node1 as ec2-user\n"
     "                                      exec node1 as deploy: /usr/local/bin/deploy api 1.2\n"

@@ -56,6 +56,8 @@ static const struct {
     {{"policy"}, 2, "a command is missing"},
     {{"policy", "--help"}, 0, "Usage: bastion policy check FILE"},
     {{"policy", "chekc"}, 2, "there is no command chekc"},
+    {{"policy", "schema"}, 0, "http://json-schema.org/draft-07/schema#"},
+    {{"policy", "schema", "x"}, 2, "schema needs nothing behind it"},
     {{"policy", "check"}, 2, "check needs one file"},
     {{"policy", "check", "a", "b"}, 2, "check needs one file"},
     {{"policy", "check", "--xyz", FILE_NAME}, 2, "unrecognized option"},
