@@ -106,6 +106,7 @@ keys:
   inner: {folder}/keys/inner
   user_ca: {folder}/keys/user_ca
   host_ca: {folder}/keys/host_ca
+  db_ca: {folder}/keys/db_ca
   log: {folder}/keys/log
 recipients: {folder}/config/recipients
 min_free: {min_free}

@@ -68,8 +68,8 @@ static void check_limits(const struct gateway_config *config, const struct yaml_
 static void check_paths(const struct gateway_config *config, const struct yaml_node *root,
                         struct yaml_report *report)
 {
-    const char *const keys[] = {config->keys.host, config->keys.inner, config->keys.user_ca,
-                                config->keys.host_ca, config->keys.log};
+    const char *const keys[] = {config->keys.host,    config->keys.inner, config->keys.user_ca,
+                                config->keys.host_ca, config->keys.db_ca, config->keys.log};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         for (size_t j = 0; j < i; j++) {
             if (strcmp(keys[i], keys[j]) == 0) {

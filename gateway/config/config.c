@@ -35,6 +35,7 @@ static const struct gateway_config DEFAULTS = {
              .inner = "/etc/bastion/private/inner_key",
              .user_ca = "/etc/bastion/private/user_ca",
              .host_ca = "/etc/bastion/private/host_ca",
+             .db_ca = "/etc/bastion/private/db_ca",
              .log = "/etc/bastion/private/log_key"},
     .pam = {.service = "bastion"},
     .source = CONFIG_SOURCE_AUTO,
@@ -148,7 +149,7 @@ static void read_keys(void *context, const struct yaml_node *value, void *into)
     static const struct yaml_field FIELDS[] = {
         {.name = "host", PATH(keys.host)},       {.name = "inner", PATH(keys.inner)},
         {.name = "user_ca", PATH(keys.user_ca)}, {.name = "host_ca", PATH(keys.host_ca)},
-        {.name = "log", PATH(keys.log)},
+        {.name = "db_ca", PATH(keys.db_ca)},     {.name = "log", PATH(keys.log)},
     };
     struct loading *loading = context;
     (void)yaml_map_read(loading->report, value, "\"keys\"", FIELDS, COUNT_OF(FIELDS), loading, into);

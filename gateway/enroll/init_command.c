@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "crypto/x509.h"
 #include "key_files.h"
 #include "record/note.h"
 #include "settings.h"
@@ -22,7 +24,8 @@ static const char USAGE[] =
     "targets need to know. Safe to run again.\n"
     "\n"
     "  --config FILE      where the configuration says (" SETTINGS_DEFAULT_CONFIG ")\n"
-    "  --dir DIR          without a configuration: host_key, inner_key, user_ca, host_ca and log_key in DIR\n"
+    "  --dir DIR          without a configuration: host_key, inner_key, user_ca, host_ca, db_ca and log_key\n"
+    "                     in DIR\n"
     "  --name HOST        how engineers call the bastion (this machine's name)\n"
     "  --port N           the port that they use (the first of the configuration, or 22)\n"
     "  --targets PATTERN  the hosts behind the bastion in known_hosts (\"*\"); narrow it, for example to\n"
@@ -40,7 +43,7 @@ static const struct {
 
 struct plan {
     char keys[KEY_COUNT][CONFIG_PATH_BYTES];
-    char log_key[CONFIG_PATH_BYTES];
+    char log_key[CONFIG_PATH_BYTES], database_ca[CONFIG_PATH_BYTES];
     char name[LIMIT_HOST_BYTES];
     uint16_t port;
     const char *targets;
@@ -125,7 +128,7 @@ static bool put_path(char ret_path[static CONFIG_PATH_BYTES], const char *folder
 
 static bool plan_folder(const char *folder, struct plan *plan)
 {
-    bool is_ok = put_path(plan->log_key, folder, "log_key");
+    bool is_ok = put_path(plan->log_key, folder, "log_key") && put_path(plan->database_ca, folder, "db_ca");
     for (unsigned i = 0; i < KEY_COUNT; i++) {
         is_ok = is_ok && put_path(plan->keys[i], folder, KEYS[i].file);
     }
@@ -147,7 +150,7 @@ static bool plan_config(const char *path, struct plan *plan)
            put_path(plan->keys[KEY_INNER], "", config.keys.inner) &&
            put_path(plan->keys[KEY_USER_CA], "", config.keys.user_ca) &&
            put_path(plan->keys[KEY_HOST_CA], "", config.keys.host_ca) &&
-           put_path(plan->log_key, "", config.keys.log);
+           put_path(plan->database_ca, "", config.keys.db_ca) && put_path(plan->log_key, "", config.keys.log);
 }
 
 static bool make_plan(const struct wishes *wishes, struct plan *plan)
@@ -216,6 +219,31 @@ static bool make_log_key(const struct plan *plan)
     return true;
 }
 
+/* For clients of databases with TLS: X.509, since that is what they know. */
+static enum err write_database_ca(const struct plan *plan)
+{
+    enum { YEARS_S = 10 * 366 * 86400, BEFORE_S = 86400 };
+    char name[CRYPTO_X509_CA_NAME_BYTES + 1];
+    OWNED_SECRET pem = {0};
+    (void)snprintf(name, sizeof name, "databases behind %.40s", plan->name);
+    TRY(key_files_make_folder(plan->database_ca));
+    int64_t now_s = clock_wall_s();
+    TRY(crypto_ca_create(name, now_s - BEFORE_S, now_s + YEARS_S, &pem));
+    return key_files_write_new(plan->database_ca, 0600, secret_peek(&pem));
+}
+
+static bool make_database_ca(const struct plan *plan)
+{
+    enum err made = write_database_ca(plan);
+    if (made != ERR_NONE && made != ERR_STATE) {
+        settings_complain(plan->database_ca, made == ERR_SYSTEM ? strerror(errno) : err_text(made));
+        return false;
+    }
+    (void)printf("%-10s %-5s (ssh BASTION db-ca shows its certificate)  %s\n", "db CA",
+                 made == ERR_NONE ? "made" : "kept", plan->database_ca);
+    return true;
+}
+
 static enum err print_line(const char *hosts, const struct keys_blob *blob)
 {
     char line[KEYS_LINE_BYTES];
@@ -268,7 +296,7 @@ int init_command(int argc, char **argv)
             return EXIT_FAILURE;
         }
     }
-    if (!make_log_key(&plan) || print_lines(&plan, blobs) != ERR_NONE) {
+    if (!make_database_ca(&plan) || !make_log_key(&plan) || print_lines(&plan, blobs) != ERR_NONE) {
         return EXIT_FAILURE;
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

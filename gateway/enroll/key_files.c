@@ -35,7 +35,7 @@ enum err key_files_make_folder(const char *path)
 
 /* A new file that appears whole or not at all, and never in place of another: link(2) refuses where rename(2)
  * would replace. */
-static enum err write_new(const char *path, mode_t mode, struct cursor bytes)
+enum err key_files_write_new(const char *path, unsigned mode, struct cursor bytes)
 {
     char folder[PATH_BYTES];
     char temporary[PATH_BYTES];
@@ -72,7 +72,7 @@ enum err key_files_create(const char *path, const char *comment)
     OWNED_SECRET file = {0};
     enum err err = keys_private_write(seed, check, comment, &file);
     secret_wipe(seed, sizeof seed);
-    return err == ERR_NONE ? write_new(path, 0600, secret_peek(&file)) : err;
+    return err == ERR_NONE ? key_files_write_new(path, 0600, secret_peek(&file)) : err;
 }
 
 static const char *sentence_of(enum err err)
@@ -95,7 +95,7 @@ static enum err write_public(const char *path, const char *comment, struct curso
     }
     TRY(keys_line_write(blob, line, sizeof line));
     (void)snprintf(text, sizeof text, "%s %s\n", line, comment);
-    enum err err = write_new(public_path, 0644, cursor_of_text(text));
+    enum err err = key_files_write_new(public_path, 0644, cursor_of_text(text));
     return err == ERR_STATE ? ERR_NONE : err;
 }
 

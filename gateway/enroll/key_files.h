@@ -11,6 +11,9 @@ MUST_CHECK enum err key_files_make_folder(const char *path);
  * file stays as it is and `path` is either missing or whole.
  *  @return ERR_STATE when `path` exists; ERR_SYSTEM; ERR_LIBRARY. */
 MUST_CHECK enum err key_files_create(const char *path, const char *comment);
+/** A new file that appears whole or not at all. @return ERR_STATE when `path` exists; ERR_SYSTEM;
+ * ERR_TOO_LARGE. */
+MUST_CHECK enum err key_files_write_new(const char *path, unsigned mode, struct cursor bytes);
 /** The public half of an existing key, and the file `path`.pub where it is missing.
  *  @param ret_sentence  on an error, what is wrong with the file
  *  @return ERR_NOT_FOUND, and what fd_read_secret_file() and keys_private_read() return. */

@@ -31,6 +31,7 @@ static const struct {
     {"why", command_why, TAKES_WORD},
     {"sessions", command_sessions, TAKES_NOTHING},
     {"known-hosts", command_known_hosts, TAKES_NOTHING},
+    {"db-ca", command_database_ca, TAKES_NOTHING},
     {"ssh-config", command_ssh_config, TAKES_NOTHING},
 };
 

@@ -56,6 +56,12 @@ struct words {
     enum policy_client_tls client_tls;
 };
 
+/* What a client says about TLS at a port; on a socket it says nothing. */
+static const char *const TLS_WORDS[] = {[POLICY_CLIENT_TLS_REFUSE] = "",
+                                        [POLICY_CLIENT_TLS_TERMINATE] =
+                                            " sslmode=verify-full sslrootcert=$HOME/.bastion-db-ca.pem",
+                                        [POLICY_CLIENT_TLS_OPAQUE] = " sslmode=require"};
+
 static void say_postgres(struct command *command, const struct words *is)
 {
     command_say(command,
@@ -63,13 +69,15 @@ static void say_postgres(struct command *command, const struct words *is)
                 "    psql -h ~/.pg/%.*s -U %s %s\n",
                 is->host_len, is->host, is->host_len, is->host, is->host_len, is->host, is->port, is->jump,
                 is->host_len, is->host, is->user, is->database);
-    bool has_tls = is->client_tls != POLICY_CLIENT_TLS_REFUSE;
     command_say(command,
                 "  or, for clients that know no sockets:\n"
                 "    ssh -N -L 5432:%.*s:%u %s\n"
                 "    psql \"host=%.*s hostaddr=127.0.0.1 user=%s dbname=%s%s\"\n",
                 is->host_len, is->host, is->port, is->jump, is->host_len, is->host, is->user, is->database,
-                has_tls ? " sslmode=require" : "");
+                TLS_WORDS[is->client_tls]);
+    if (is->client_tls == POLICY_CLIENT_TLS_TERMINATE) {
+        command_say(command, "    (once: ssh %s db-ca > ~/.bastion-db-ca.pem)\n", is->jump);
+    }
 }
 
 static void say_mysql(struct command *command, const struct words *is)
@@ -109,4 +117,25 @@ void command_database(struct command *command, const struct policy_reach *reach,
     } else {
         say_mysql(command, &is);
     }
+}
+
+void command_database_ca(struct command *command, const char *argument)
+{
+    (void)argument;
+    const struct signer_calls *signer = &command->connection->monitor->signer;
+    uint8_t text[2 * CRYPTO_X509_DER_BYTES];
+    struct writer out = writer_of(text, sizeof text);
+    struct cursor pem;
+    bool has_ca =
+        signer->database_ca_bytes > 0 &&
+        crypto_x509_pem(cursor_of(signer->database_ca, signer->database_ca_bytes), &out) == ERR_NONE &&
+        writer_done(&out, &pem) == ERR_NONE;
+    if (!has_ca) {
+        command_say(command,
+                    "This bastion has no CA for databases; your operators make one with \"bastion init\".\n");
+        command_finish(command, 1);
+        return;
+    }
+    command_say(command, "%.*s", (int)cursor_len(&pem), (const char *)pem.at);
+    command_finish(command, 0);
 }

@@ -200,6 +200,7 @@ void command_help(struct command *command, const char *argument)
                 "  why [CODE]          why something was refused\n"
                 "  sessions            your recent sessions\n"
                 "  known-hosts         lines for your known_hosts file\n"
+                "  db-ca               the CA that answers for databases where clients use TLS\n"
                 "  ssh-config          a section for your ssh_config\n",
                 command_jump(connection, jump));
     command_finish(command, 0);

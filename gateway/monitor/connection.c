@@ -131,6 +131,8 @@ static enum err dispatch(struct connection *connection, const struct ipc_message
         return target_login(connection, message->ref, message->body);
     case IPC_DATABASE_LOGIN:
         return database_login(connection, message->ref, message->body);
+    case IPC_DATABASE_CERTIFY:
+        return database_certify(connection, message->ref, message->body);
     case IPC_DATABASE_KEY:
         return database_key(connection, message->ref, message->body);
     case IPC_DATABASE_CANCEL:

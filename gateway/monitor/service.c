@@ -106,6 +106,8 @@ enum err service_start_signer(struct monitor *monitor)
                     config->keys.user_ca,
                     "--host-ca",
                     config->keys.host_ca,
+                    "--db-ca",
+                    config->keys.db_ca,
                     "--uid",
                     uid,
                     "--gid",

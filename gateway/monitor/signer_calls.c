@@ -1,6 +1,7 @@
 /* Questions to the signer. It answers in order, so the oldest open question is the one that an answer is for;
  * the connection's number in the answer must agree. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/writer.h"
 #include "state.h"
@@ -13,7 +14,8 @@ enum err signer_ask(struct monitor *monitor, struct connection *connection, enum
                                           [SIGNER_ASKED_VERIFY_CERTIFIED] = IPC_VERIFY_CERTIFIED,
                                           [SIGNER_ASKED_MINT] = IPC_MINT_USER,
                                           [SIGNER_ASKED_MINT_HOST] = IPC_MINT_HOST,
-                                          [SIGNER_ASKED_MINT_OWN] = IPC_MINT_HOST};
+                                          [SIGNER_ASKED_MINT_OWN] = IPC_MINT_HOST,
+                                          [SIGNER_ASKED_MINT_SERVER] = IPC_MINT_SERVER};
     struct signer_calls *signer = &monitor->signer;
     if (signer->service.state != SERVICE_READY) {
         return ERR_CLOSED;
@@ -54,7 +56,11 @@ static enum err read_ready(struct monitor *monitor, struct cursor body)
         TRY(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &blob));
         TRY(keys_blob_copy(blob, blobs[i]));
     }
+    struct cursor database_ca;
+    TRY(cursor_string(&body, sizeof signer->database_ca, &database_ca));
     TRY(cursor_end(&body));
+    signer->database_ca_bytes = cursor_len(&database_ca);
+    memcpy(signer->database_ca, database_ca.at, signer->database_ca_bytes);
     signer->service.state = SERVICE_READY;
     host_certificate_restart(monitor);
     return ERR_NONE;
@@ -123,6 +129,20 @@ static enum err answer_mint_host(struct monitor *monitor, struct connection *con
     return ERR_NONE;
 }
 
+static enum err answer_mint_server(struct connection *connection, uint32_t ref, struct cursor body)
+{
+    bool is_ok = false;
+    struct cursor certificate;
+    TRY(cursor_bool(&body, &is_ok));
+    TRY(cursor_string(&body, CRYPTO_X509_DER_BYTES, &certificate));
+    TRY(cursor_end(&body));
+    const struct access *access = target_find(connection, ref);
+    if (access != NULL) {
+        database_certified(access, certificate);
+    }
+    return ERR_NONE;
+}
+
 static enum err answer(struct monitor *monitor, const struct ipc_message *message)
 {
     static const enum ipc_type ANSWERS[] = {[SIGNER_ASKED_KEX] = IPC_SIGN_KEX_DONE,
@@ -130,7 +150,8 @@ static enum err answer(struct monitor *monitor, const struct ipc_message *messag
                                             [SIGNER_ASKED_VERIFY_CERTIFIED] = IPC_VERIFY_CERTIFIED_DONE,
                                             [SIGNER_ASKED_MINT] = IPC_MINT_USER_DONE,
                                             [SIGNER_ASKED_MINT_HOST] = IPC_MINT_HOST_DONE,
-                                            [SIGNER_ASKED_MINT_OWN] = IPC_MINT_HOST_DONE};
+                                            [SIGNER_ASKED_MINT_OWN] = IPC_MINT_HOST_DONE,
+                                            [SIGNER_ASKED_MINT_SERVER] = IPC_MINT_SERVER_DONE};
     struct signer_calls *signer = &monitor->signer;
     if (signer->count == 0) {
         return ERR_STATE;
@@ -155,6 +176,8 @@ static enum err answer(struct monitor *monitor, const struct ipc_message *messag
         return answer_certified(connection, message->body);
     case SIGNER_ASKED_MINT:
         return answer_mint(connection, call.access, message->body);
+    case SIGNER_ASKED_MINT_SERVER:
+        return answer_mint_server(connection, call.access, message->body);
     case SIGNER_ASKED_MINT_HOST:
     case SIGNER_ASKED_MINT_OWN:
         return answer_mint_host(monitor, connection, call.access, message->body);

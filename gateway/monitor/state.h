@@ -17,6 +17,7 @@
 #include "base/writer.h"
 #include "config/config.h"
 #include "crypto/hash.h"
+#include "crypto/x509.h"
 #include "event/event.h"
 #include "ipc/channel.h"
 #include "keys/authorized_keys.h"
@@ -78,7 +79,8 @@ enum signer_question {
     SIGNER_ASKED_VERIFY_CERTIFIED,
     SIGNER_ASKED_MINT,
     SIGNER_ASKED_MINT_HOST, /* of the inner key, for the host of an access */
-    SIGNER_ASKED_MINT_OWN,  /* of the host key, for the bastion's own names: of no connection */
+    SIGNER_ASKED_MINT_SERVER,
+    SIGNER_ASKED_MINT_OWN, /* of the host key, for the bastion's own names: of no connection */
 };
 /* signer_calls.c: the signer answers in order, so a queue of questions says whose each answer is. */
 struct signer_call {
@@ -91,6 +93,8 @@ struct signer_calls {
     struct signer_call *calls; /* OWNED, a ring */
     size_t first, count;
     struct keys_blob host_blob, inner_blob, user_ca_blob, host_ca_blob;
+    uint8_t database_ca[CRYPTO_X509_DER_BYTES]; /* its certificate */
+    size_t database_ca_bytes;                   /* 0: there is none */
 };
 
 /* host_certificate.c */
@@ -144,7 +148,9 @@ struct access {
     enum policy_target_kind kind;
     bool is_stream; /* its bytes pass unread: no login, no certificate; the policy's word is final when it is
                        dialled */
-    bool is_database; /* the session reads who logs in where, and statements */
+    bool is_terminated; /* TLS with the engineer's client */
+    bool is_certifying; /* the session has asked for its certificate */
+    bool is_database;   /* the session reads who logs in where, and statements */
     char target_name[POLICY_ID_BYTES];
     char peer_address[LIMIT_ADDRESS_BYTES], local_address[LIMIT_ADDRESS_BYTES];
     struct child *dial; /* OWNED */
@@ -594,6 +600,9 @@ bool database_is_read(const struct policy_target *target);
 MUST_CHECK enum err database_write_ready(struct access *access, const struct policy_database *database,
                                          struct writer *out, char ret_why[static LIMIT_SENTENCE_BYTES]);
 MUST_CHECK enum err database_login(struct connection *connection, uint32_t ref, struct cursor body);
+MUST_CHECK enum err database_certify(struct connection *connection, uint32_t ref, struct cursor body);
+/** @param certificate  empty: there is none */
+void database_certified(const struct access *access, struct cursor certificate);
 MUST_CHECK enum err database_key(struct connection *connection, uint32_t ref, struct cursor body);
 MUST_CHECK enum err database_cancel(struct connection *connection, uint32_t ref, struct cursor body);
 
@@ -630,6 +639,8 @@ struct policy_reach;
 /** A host to write down: the first that is no pattern, else a place for one. */
 struct cursor command_example_host(const struct policy_reach *reach);
 /* command_database.c */
+/** The certificate of the CA that answers for databases where clients use TLS. */
+void command_database_ca(struct command *command, const char *argument);
 /** What to type to reach a database: the tunnel and the client's own line. */
 void command_database(struct command *command, const struct policy_reach *reach, const char *jump);
 /* command_past.c */

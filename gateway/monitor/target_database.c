@@ -8,13 +8,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
 #include "state.h"
 
-enum { CA_FILE_BYTES = 1 << 20 /* the bundle of all regions of RDS has 165 KiB */ };
+enum {
+    CA_FILE_BYTES = 1 << 20,    /* the bundle of all regions of RDS has 165 KiB */
+    CERTIFICATE_BEFORE_S = 300, /* clocks of engineers may be behind ... */
+    CERTIFICATE_AFTER_S = 3600, /* ... or ahead; it is looked at once, when the connection begins */
+};
 
 /* ---- certificates to trust ---- */
 
@@ -75,13 +80,19 @@ enum err database_write_ready(struct access *access, const struct policy_databas
                        "the policy asks for no TLS, and this version speaks nothing else");
         return ERR_DENIED;
     }
+    access->is_terminated = database->client_tls == POLICY_CLIENT_TLS_TERMINATE;
+    if (access->is_terminated && access->connection->monitor->signer.database_ca_bytes == 0) {
+        (void)snprintf(ret_why, LIMIT_SENTENCE_BYTES,
+                       "it has no CA of its own for clients with TLS: \"bastion init\" makes it");
+        return ERR_NOT_FOUND;
+    }
     enum err err = send_trust(access, database->ca);
     if (err != ERR_NONE) {
         (void)snprintf(ret_why, LIMIT_SENTENCE_BYTES, "%.64s: %s", database->ca, err_text(err));
         return err;
     }
     writer_u8(out, access->kind == POLICY_TARGET_POSTGRES ? IPC_DATABASE_POSTGRES : IPC_DATABASE_MYSQL);
-    writer_bool(out, database->client_tls == POLICY_CLIENT_TLS_TERMINATE);
+    writer_bool(out, access->is_terminated);
     writer_u8(out, (uint8_t)LOGINS[database->login]);
     writer_bool(out, database->verify == POLICY_TLS_FULL);
     writer_text(out, database->server_name == NULL ? access->host : database->server_name);
@@ -137,6 +148,49 @@ enum err database_login(struct connection *connection, uint32_t ref, struct curs
     access->action = is_replication ? POLICY_DB_REPLICATION : POLICY_DB;
     decide_login(access);
     return ERR_NONE;
+}
+
+/* ---- TLS with the engineer's client ---- */
+
+enum err database_certify(struct connection *connection, uint32_t ref, struct cursor body)
+{
+    struct cursor public_key;
+    TRY(cursor_string(&body, CRYPTO_X509_PUBLIC_BYTES, &public_key));
+    TRY(cursor_end(&body));
+    struct access *access = target_find(connection, ref);
+    if (access == NULL) {
+        return ERR_NONE; /* a denial freed it before the session heard of it */
+    }
+    if (access->state != ACCESS_READY || !access->is_terminated || access->is_certifying) {
+        return ERR_STATE;
+    }
+    access->is_certifying = true;
+    uint64_t now_s = (uint64_t)clock_wall_s();
+    uint8_t memory[CRYPTO_X509_PUBLIC_BYTES + LIMIT_HOST_BYTES + 64];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_string(&out, public_key);
+    writer_text(&out, access->host);
+    writer_u64be(&out, now_s - CERTIFICATE_BEFORE_S);
+    writer_u64be(&out, now_s + CERTIFICATE_AFTER_S);
+    struct cursor order;
+    TRY(writer_done(&out, &order));
+    if (signer_ask(connection->monitor, connection, SIGNER_ASKED_MINT_SERVER, ref, order) != ERR_NONE) {
+        database_certified(access, cursor_of(NULL, 0));
+    }
+    return ERR_NONE;
+}
+
+void database_certified(const struct access *access, struct cursor certificate)
+{
+    const struct signer_calls *signer = &access->connection->monitor->signer;
+    uint8_t memory[2 * CRYPTO_X509_DER_BYTES + 16];
+    struct writer out = writer_of(memory, sizeof memory);
+    writer_string(&out, certificate);
+    writer_string(&out, cursor_of(signer->database_ca, signer->database_ca_bytes));
+    struct cursor body;
+    if (writer_done(&out, &body) == ERR_NONE) {
+        connection_send(access->connection, IPC_DATABASE_CERTIFIED, access->ref, body, NULL);
+    }
 }
 
 /* ---- cancelling ---- */

@@ -174,9 +174,11 @@ static enum err meet_need(struct database *database, bool *ret_is_met)
     case DB_NEED_TARGET_TLS:
     case DB_NEED_CLIENT_TLS: {
         enum db_side side = need == DB_NEED_TARGET_TLS ? DB_TARGET : DB_CLIENT;
-        *ret_is_met = !database->sides[side].is_tls_begun;
+        bool was_begun = database->sides[side].is_tls_begun;
         TRY(database_send(database, side, SIZE_MAX));
-        return database_begin_tls(database, side);
+        TRY(database_begin_tls(database, side));
+        *ret_is_met = !was_begun && database->sides[side].is_tls_begun;
+        return ERR_NONE;
     }
     case DB_NEED_GRANT:
     case DB_NEED_CANCEL:
@@ -392,6 +394,7 @@ void database_free(struct database *database)
         return;
     }
     db_relay_free(database->relay);
+    crypto_x509_key_free(database->key);
     for (unsigned side = DB_CLIENT; side <= DB_TARGET; side++) {
         queue_done(&database->sides[side].arrived);
         crypto_tls_free(database->sides[side].tls);

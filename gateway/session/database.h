@@ -23,6 +23,7 @@ struct database {
     struct database_side sides[2]; /* by enum db_side */
     char name[LIMIT_HOST_BYTES];   /* that the target's certificate must be for */
     bool is_name_checked;          /* else its chain alone */
+    struct crypto_x509_key *key;   /* OWNED, of TLS with the client, until its certificate is there */
     bool is_over;                  /* the relay has said so */
 };
 

@@ -77,12 +77,57 @@ static enum err begin_target(struct database *database)
     return flush_tls(database, DB_TARGET);
 }
 
+/* A key for this connection alone; the monitor has the target's name certified for it. */
+static enum err begin_client(struct database *database)
+{
+    if (database->key != NULL) {
+        return ERR_NONE; /* asked already */
+    }
+    uint8_t key_memory[CRYPTO_X509_PUBLIC_BYTES];
+    uint8_t memory[CRYPTO_X509_PUBLIC_BYTES + 8];
+    struct writer key = writer_of(key_memory, sizeof key_memory);
+    struct writer out = writer_of(memory, sizeof memory);
+    struct cursor public_key;
+    struct cursor body;
+    TRY(crypto_x509_key_new(&key, &database->key));
+    TRY(writer_done(&key, &public_key));
+    writer_string(&out, public_key);
+    TRY(writer_done(&out, &body));
+    return link_send(database->access->session, IPC_DATABASE_CERTIFY, database->access->ref, body);
+}
+
 enum err database_begin_tls(struct database *database, enum db_side side)
 {
     if (database->sides[side].is_tls_begun) {
         return ERR_NONE;
     }
-    return side == DB_TARGET ? begin_target(database) : ERR_STATE;
+    return side == DB_TARGET ? begin_target(database) : begin_client(database);
+}
+
+enum err database_certified(struct access *access, struct cursor body)
+{
+    struct database *database = access->database;
+    struct cursor certificate;
+    struct cursor ca;
+    TRY(cursor_string(&body, CRYPTO_X509_DER_BYTES, &certificate));
+    TRY(cursor_string(&body, CRYPTO_X509_DER_BYTES, &ca));
+    TRY(cursor_end(&body));
+    if (database == NULL || database->key == NULL || database->sides[DB_CLIENT].is_tls_begun) {
+        return ERR_STATE;
+    }
+    if (cursor_len(&certificate) == 0) {
+        access_end(access, NULL, "the signer gave no certificate for TLS with the client");
+        return ERR_NONE;
+    }
+    const struct crypto_tls_server config = {.key = database->key,
+                                             .chain = {certificate, ca},
+                                             .alpn = database->config.protocol == DB_POSTGRES ? "postgresql"
+                                                                                              : NULL};
+    TRY(crypto_tls_server_new(&config, TLS_LIMIT_BYTES, &database->sides[DB_CLIENT].tls));
+    database->sides[DB_CLIENT].is_tls_begun = true; /* the turn reads what has come of the handshake */
+    crypto_x509_key_free(database->key);
+    database->key = NULL;
+    return ERR_NONE;
 }
 
 /* Decrypt, and send what TLS itself has to say. */

@@ -136,6 +136,8 @@ static enum err handle_target(struct session *session, struct ipc_message *messa
         return access_denied(access, message->body);
     case IPC_TARGET_READY:
         return access_ready(access, message);
+    case IPC_DATABASE_CERTIFIED:
+        return database_certified(access, message->body);
     case IPC_TARGET_GRANTED:
         return access_granted(access, message);
     default:
@@ -164,6 +166,7 @@ static enum err handle(struct session *session, struct ipc_message *message)
         return client_factor_result(session, message->ref, message->body);
     case IPC_TARGET_TRUST:
         return database_trust(session, message);
+    case IPC_DATABASE_CERTIFIED:
     case IPC_TARGET_DENIED:
     case IPC_TARGET_READY:
     case IPC_TARGET_GRANTED:

@@ -268,6 +268,8 @@ struct ipc_message;
 MUST_CHECK enum err database_trust(struct session *session, struct ipc_message *message);
 /** @param body  the end of TARGET_READY */
 MUST_CHECK enum err database_start(struct access *access, struct cursor body);
+/** TLS with the client can begin. */
+MUST_CHECK enum err database_certified(struct access *access, struct cursor body);
 /** @param credential  the password that the relay logs in with; or the session whose statement is cancelled
  */
 MUST_CHECK enum err database_granted(struct access *access, struct cursor credential);

@@ -62,6 +62,7 @@ struct gateway_config {
         char inner[CONFIG_PATH_BYTES];   /* /etc/bastion/private/inner_key */
         char user_ca[CONFIG_PATH_BYTES]; /* /etc/bastion/private/user_ca */
         char host_ca[CONFIG_PATH_BYTES]; /* /etc/bastion/private/host_ca */
+        char db_ca[CONFIG_PATH_BYTES];   /* /etc/bastion/private/db_ca; may be missing */
         char log[CONFIG_PATH_BYTES];     /* /etc/bastion/private/log_key */
     } keys;
 

@@ -8,7 +8,7 @@ import unittest
 
 from support import CODE_PROMPT, DENIAL_CODE, LabCase, eventually, read, write
 
-NAMES = ("targets", "mfa", "why", "sessions", "known-hosts", "ssh-config")
+NAMES = ("targets", "mfa", "why", "sessions", "known-hosts", "db-ca", "ssh-config")
 
 
 class CommandsTest(LabCase):

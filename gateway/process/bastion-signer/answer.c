@@ -242,6 +242,10 @@ enum err signer_answer(struct signer *signer, const struct ipc_message *message,
         *ret_reply_type = IPC_MINT_HOST_DONE;
         return signer_answer_mint_host(signer, message->ref, message->body, now_s, reply);
     }
+    if (message->type == IPC_MINT_SERVER) {
+        *ret_reply_type = IPC_MINT_SERVER_DONE;
+        return signer_answer_mint_server(signer, message->ref, message->body, now_s, reply);
+    }
     assert(message->type == IPC_SIGNER_FORGET); /* ipc_check() lets nothing else through to the signer */
     *ret_reply_type = IPC_NONE;
     signer_sessions_forget(&signer->sessions, message->ref);

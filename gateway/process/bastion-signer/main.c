@@ -32,12 +32,17 @@ static const char USAGE[] =
     "  --user-ca FILE    certificate authority that targets trust for logins\n"
     "  --host-ca FILE    certificate authority that engineers may trust for the first two keys\n"
     "                    (each: Ed25519, OpenSSH format, no passphrase, mode 0600)\n"
+    "  --db-ca FILE      certificate authority for TLS with clients of databases (PEM: key and certificate, "
+    "mode "
+    "0600;\n"
+    "                    without the file there is none)\n"
     "  --uid N --gid N   run as this user and group, once the keys are read\n"
     "  --empty-room      descriptors 4 to 7 are the namespaces of an empty room; else it makes its own\n"
     "  --help, --version\n";
 
 struct arguments {
     const char *paths[SIGNER_KEY_COUNT];
+    const char *database_ca; /* NULL: none */
     uint32_t uid, gid;
     bool has_room;
 };
@@ -60,12 +65,20 @@ static bool read_id(const char *text, uint32_t *ret_id)
 /* @return -1 to go on, or the exit status. */
 static int read_arguments(int argc, char **argv, struct arguments *ret)
 {
-    enum { OPTION_UID = SIGNER_KEY_COUNT, OPTION_GID, OPTION_ROOM, OPTION_HELP, OPTION_VERSION };
+    enum {
+        OPTION_UID = SIGNER_KEY_COUNT,
+        OPTION_GID,
+        OPTION_DB_CA,
+        OPTION_ROOM,
+        OPTION_HELP,
+        OPTION_VERSION
+    };
     static const struct option OPTIONS[] = {
         {"host-key", required_argument, NULL, SIGNER_HOST},
         {"inner-key", required_argument, NULL, SIGNER_INNER},
         {"user-ca", required_argument, NULL, SIGNER_USER_CA},
         {"host-ca", required_argument, NULL, SIGNER_HOST_CA},
+        {"db-ca", required_argument, NULL, OPTION_DB_CA},
         {"uid", required_argument, NULL, OPTION_UID},
         {"gid", required_argument, NULL, OPTION_GID},
         {"empty-room", no_argument, NULL, OPTION_ROOM},
@@ -80,6 +93,8 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
             ret->paths[option] = optarg;
         } else if (option == OPTION_UID || option == OPTION_GID) {
             is_ok = read_id(optarg, option == OPTION_UID ? &ret->uid : &ret->gid);
+        } else if (option == OPTION_DB_CA) {
+            ret->database_ca = optarg;
         } else if (option == OPTION_ROOM) {
             ret->has_room = true;
         } else if (option == OPTION_HELP || option == OPTION_VERSION) {
@@ -150,6 +165,26 @@ static bool is_each_ca_alone(const struct arguments *arguments, const struct sig
     return true;
 }
 
+/* Nobody needs one where no target has `client_tls: terminate`. */
+static bool load_database_ca(const char *path, struct signer *signer)
+{
+    OWNED_SECRET file = {0};
+    enum err err =
+        path == NULL ? ERR_NOT_FOUND : fd_read_secret_file(AT_FDCWD, path, CRYPTO_X509_CA_FILE_BYTES, &file);
+    if (err == ERR_NOT_FOUND) {
+        return true;
+    }
+    const char *sentence = file_sentence(err);
+    if (err == ERR_NONE) {
+        err = crypto_ca_load(secret_peek(&file), &signer->database_ca);
+        sentence = "is no private key with the certificate of a CA";
+    }
+    if (err != ERR_NONE) {
+        complain(path, sentence);
+    }
+    return err == ERR_NONE;
+}
+
 static bool load_keys(const struct arguments *arguments, struct signer *signer)
 {
     if (crypto_secure_memory_start() != ERR_NONE) {
@@ -161,7 +196,7 @@ static bool load_keys(const struct arguments *arguments, struct signer *signer)
             return false;
         }
     }
-    return is_each_ca_alone(arguments, signer);
+    return is_each_ca_alone(arguments, signer) && load_database_ca(arguments->database_ca, signer);
 }
 
 /* The keys were read; no message was. From here on there is descriptor 3 and nothing else. */
@@ -198,11 +233,13 @@ static enum err send_reply(enum ipc_type type, uint32_t ref, const struct writer
 
 static enum err send_ready(const struct signer *signer)
 {
-    uint8_t memory[512];
+    uint8_t memory[512 + CRYPTO_X509_DER_BYTES];
     struct writer body = writer_of(memory, sizeof memory);
     for (unsigned i = 0; i < SIGNER_KEY_COUNT; i++) {
         writer_string(&body, keys_blob_peek(&signer->keys[i].blob));
     }
+    writer_string(&body, signer->database_ca == NULL ? cursor_of(NULL, 0)
+                                                     : crypto_ca_certificate(signer->database_ca));
     return send_reply(IPC_SIGNER_READY, 0, &body);
 }
 
@@ -261,5 +298,6 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < SIGNER_KEY_COUNT; i++) {
         crypto_ed25519_done(&signer.keys[i].key);
     }
+    crypto_ca_free(signer.database_ca);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "base/writer.h"
 #include "crypto/ed25519.h"
+#include "crypto/x509.h"
 #include "ipc/message.h"
 #include "keys/blob.h"
 #include "keys/certificate.h"
@@ -21,6 +22,7 @@ struct signer {
     /* Certificates of the host key, the last one and the one before: a client that was shown one signs it
      * with its login (publickey-hostbound). A connection that lasts longer has logged in. */
     struct keys_blob own_certificates[SIGNER_OWN_CERTIFICATES];
+    struct crypto_ca *database_ca; /* OWNED; NULL: none was made */
     struct signer_sessions sessions;
     const char *refusal; /* why the last answer was "no", a constant sentence fragment; NULL after a "yes" */
 };
@@ -41,7 +43,11 @@ MUST_CHECK enum err signer_answer_mint(struct signer *signer, uint32_t ref, stru
 MUST_CHECK enum err signer_answer_mint_host(struct signer *signer, uint32_t ref, struct cursor body,
                                             int64_t now_s, struct writer *reply);
 
-/** What both have in common. */
+/** MINT_SERVER. Same contract. */
+MUST_CHECK enum err signer_answer_mint_server(struct signer *signer, uint32_t ref, struct cursor body,
+                                              int64_t now_s, struct writer *reply);
+
+/** What the first two have in common. */
 bool signer_is_key_id(struct cursor text);
 /** Is it short enough, and does it start near `now_s`? */
 bool signer_is_validity(const struct keys_certificate *certificate, int64_t now_s, uint64_t longest_s,

@@ -56,6 +56,7 @@ static void config_example_is_the_defaults(void **state)
         {example.keys.inner, least.keys.inner},
         {example.keys.user_ca, least.keys.user_ca},
         {example.keys.host_ca, least.keys.host_ca},
+        {example.keys.db_ca, least.keys.db_ca},
         {example.keys.log, least.keys.log},
         {example.public_name, least.public_name},
         {example.pam.service, least.pam.service},

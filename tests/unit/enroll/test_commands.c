@@ -318,9 +318,10 @@ static void init_makes_keys_that_openssh_reads_and_keeps_them(void **state)
     expect_output("TrustedUserCAKeys");
     expect_output("log key    made  bastion.example.com+");
     assert_int_equal(run_shell("cd %s && stat -c '%%a %%n' . *", dir), 0);
-    assert_string_equal(output, "700 .\n600 host_ca\n644 host_ca.pub\n600 host_key\n644 host_key.pub\n600 "
-                                "inner_key\n644 inner_key.pub\n600 log_key\n"
-                                "644 log_key.pub\n600 user_ca\n644 user_ca.pub\n");
+    assert_string_equal(output,
+                        "700 .\n600 db_ca\n600 host_ca\n644 host_ca.pub\n600 host_key\n644 host_key.pub\n600 "
+                        "inner_key\n644 inner_key.pub\n600 log_key\n"
+                        "644 log_key.pub\n600 user_ca\n644 user_ca.pub\n");
     static const char *const NAMES[] = {"host_key", "inner_key", "user_ca", "host_ca"};
     for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
         char fingerprint[512];

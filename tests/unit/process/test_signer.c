@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "crypto/ed25519.h"
+#include "crypto/x509.h"
 #include "keys/certificate.h"
 #include "keys/openssh.h"
 #include "keys/private_key.h"
@@ -31,6 +32,20 @@ static void write_key(const char *path, uint8_t seed_byte, mode_t mode, struct k
     fd_close(&fd);
 }
 
+static char database_ca[64];
+
+static void write_database_ca(mode_t mode)
+{
+    OWNED_SECRET pem = {0};
+    assert_int_equal(crypto_ca_create("Databases", time(NULL) - 60, time(NULL) + 86400, &pem), ERR_NONE);
+    (void)snprintf(database_ca, sizeof database_ca, "%s/db_ca", folder);
+    int fd = open(database_ca, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(fd_write_all(fd, secret_peek(&pem)), ERR_NONE);
+    assert_int_equal(fchmod(fd, mode), 0);
+    fd_close(&fd);
+}
+
 static int make_keys(void **state)
 {
     (void)state;
@@ -39,6 +54,7 @@ static int make_keys(void **state)
         (void)snprintf(paths[i], sizeof paths[i], "%s/%s", folder, NAMES[i]);
         write_key(paths[i], (uint8_t)(i + 1), 0600, &public_blobs[i]);
     }
+    write_database_ca(0600);
     static const uint8_t SEED[32] = {99};
     assert_int_equal(crypto_ed25519_load(&person, SEED), ERR_NONE);
     keys_blob_of_ed25519(person.public_key, &person_blob);
@@ -51,6 +67,7 @@ static int remove_keys(void **state)
     for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
         (void)unlink(paths[i]);
     }
+    (void)unlink(database_ca);
     (void)rmdir(folder);
     crypto_ed25519_done(&person);
     return 0;
@@ -59,9 +76,9 @@ static int remove_keys(void **state)
 static void start_with_cas(struct child *child, const char *host, const char *inner, const char *user_ca,
                            const char *host_ca)
 {
-    const char *const arguments[] = {BASTION_SIGNER, "--host-key", host,        "--inner-key", inner,
-                                     "--user-ca",    user_ca,      "--host-ca", host_ca,       "--uid",
-                                     "64001",        "--gid",      "64001",     NULL};
+    const char *const arguments[] = {
+        BASTION_SIGNER, "--host-key", host,        "--inner-key", inner,   "--user-ca", user_ca, "--host-ca",
+        host_ca,        "--db-ca",    database_ca, "--uid",       "64001", "--gid",     "64001", NULL};
     child_start(child, arguments);
 }
 
@@ -166,6 +183,9 @@ static void ready_names_the_public_keys(void **state)
         assert_int_equal(cursor_string(&body, LIMIT_KEY_BLOB_BYTES, &blob), ERR_NONE);
         assert_true(cursor_equal(blob, keys_blob_peek(&public_blobs[i])));
     }
+    struct cursor certificate;
+    assert_int_equal(cursor_string(&body, CRYPTO_X509_DER_BYTES, &certificate), ERR_NONE);
+    assert_int_not_equal(cursor_len(&certificate), 0);
     assert_int_equal(cursor_end(&body), ERR_NONE);
     assert_int_equal(child_leave(&child), 0);
 }
@@ -855,6 +875,7 @@ static void body_cut_anywhere_ends_the_signer(void **state)
         {IPC_VERIFY_CERTIFIED, {0, 0, 0, 0, 0}, 5},
         {IPC_MINT_USER, {0, 0, 0, 0, 0}, 5},
         {IPC_MINT_HOST, {1, 0, 0, 0, 0}, 5},
+        {IPC_MINT_SERVER, {0, 0, 0, 1, 0}, 5},
         {IPC_SIGNER_FORGET, {1}, 1},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
@@ -864,6 +885,66 @@ static void body_cut_anywhere_ends_the_signer(void **state)
         child_send(&child, ROWS[i].type, 0, &body);
         assert_int_equal(child_wait(&child), 5);
     }
+}
+
+static bool mint_server(uint32_t ref, const char *name, int64_t from_s, int64_t until_s)
+{
+    uint64_t now = (uint64_t)clock_wall_s();
+    uint8_t key_memory[CRYPTO_X509_PUBLIC_BYTES];
+    struct writer key = writer_of(key_memory, sizeof key_memory);
+    struct writer body = writer_of(memory, sizeof memory);
+    struct crypto_x509_key *pair = NULL;
+    struct cursor public_key;
+    assert_int_equal(crypto_x509_key_new(&key, &pair), ERR_NONE);
+    assert_int_equal(writer_done(&key, &public_key), ERR_NONE);
+    writer_string(&body, public_key);
+    writer_text(&body, name);
+    writer_u64be(&body, now + (uint64_t)from_s);
+    writer_u64be(&body, now + (uint64_t)until_s);
+    crypto_x509_key_free(pair);
+    child_send(&child, IPC_MINT_SERVER, ref, &body);
+    child_expect(&child, IPC_MINT_SERVER_DONE, ref);
+    struct cursor answer = child.message.body;
+    struct cursor certificate;
+    bool is_ok = false;
+    assert_int_equal(cursor_bool(&answer, &is_ok), ERR_NONE);
+    assert_int_equal(cursor_string(&answer, CRYPTO_X509_DER_BYTES, &certificate), ERR_NONE);
+    assert_int_equal(cursor_end(&answer), ERR_NONE);
+    assert_int_equal(cursor_len(&certificate) > 0, is_ok);
+    return is_ok;
+}
+
+static void server_certificate_is_minted_within_the_rules_only(void **state)
+{
+    (void)state;
+    start(&child);
+    assert_false(mint_server(1, "orders-db", -300, 3600)); /* nobody has proven a key */
+    log_in(1);
+    assert_true(mint_server(1, "orders-db", -300, 3600));
+    assert_true(mint_server(1, "10.1.2.3", 0, 7200));
+    assert_false(mint_server(2, "orders-db", -300, 3600));
+    assert_false(mint_server(1, "", -300, 3600));
+    assert_false(mint_server(1, "*.internal", -300, 3600));
+    assert_false(mint_server(1, "a,DNS:b", -300, 3600));
+    assert_false(mint_server(1, "orders-db", 0, 7201));
+    assert_false(mint_server(1, "orders-db", 700, 3600));
+    assert_false(mint_server(1, "orders-db", -700, 3600));
+    assert_false(mint_server(1, "orders-db", 10, 10));
+    assert_int_equal(child_leave(&child), 0);
+}
+
+static void ca_for_databases_may_be_missing_but_not_open(void **state)
+{
+    (void)state;
+    assert_int_equal(unlink(database_ca), 0);
+    start(&child);
+    log_in(1);
+    assert_false(mint_server(1, "orders-db", -300, 3600));
+    assert_int_equal(child_leave(&child), 0);
+    write_database_ca(0640);
+    start_with(&child, paths[0], paths[1], paths[2]);
+    assert_int_equal(child_wait(&child), 3);
+    write_database_ca(0600);
 }
 
 static void key_file_that_others_may_read_is_refused(void **state)
@@ -940,6 +1021,8 @@ int main(void)
         cmocka_unit_test(login_bound_to_a_certificate_is_verified),
         cmocka_unit_test(message_that_breaks_its_row_ends_the_signer),
         cmocka_unit_test(body_cut_anywhere_ends_the_signer),
+        cmocka_unit_test(server_certificate_is_minted_within_the_rules_only),
+        cmocka_unit_test(ca_for_databases_may_be_missing_but_not_open),
         cmocka_unit_test(key_file_that_others_may_read_is_refused),
         cmocka_unit_test(key_file_missing_linked_or_used_twice_is_refused),
         cmocka_unit_test(signer_without_keys_prints_its_usage),
