@@ -3,7 +3,9 @@
 import datetime
 import os
 import re
+import shutil
 import subprocess
+import unittest
 
 from support import LabCase, read, write
 
@@ -245,6 +247,20 @@ class BastionCertificatesTest(LabCase):
         self.assert_in(self.log_in_with(lines[2] + "\n"))
         self.assert_in(self.log_in_with("\n".join(lines[:2]) + "\n"))
         self.assert_in(self.log_in_with("\n".join(lines) + "\n"))
+
+    @unittest.skipUnless(shutil.which("plink") and shutil.which("puttygen"), "PuTTY's programs are not installed")
+    def test_putty_that_trusts_the_ca_needs_no_other_key(self):
+        home = os.path.join(self.base, "putty")
+        key = os.path.join(home, "key.ppk")
+        trusted = os.path.join(home, ".putty", "sshhostcas", "bastion")
+        os.makedirs(os.path.dirname(trusted), exist_ok=True)
+        subprocess.run(["puttygen", self.lab.path("deploy-bot"), "-O", "private", "-o", key], check=True)
+        jump = f"plink -batch -i {key} -l deploy-bot -nc node1:22 {self.lab.network.bastion_ip}"
+        argv = ["plink", "-batch", "-no-antispoof", "-i", key, "-proxycmd", jump, "ec2-user@node1", "id -un"]
+        for line, expected in ((read(self.lab.path("keys", "host_ca.pub")), b"ec2-user\n"), (read(self.lab.path("keys", "user_ca.pub")), b"")):
+            write(trusted, f"PublicKey={line.split()[1]}\nValidity=*\n")
+            done = subprocess.run(argv, env={**os.environ, "HOME": home}, capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.stdout, expected, done.stderr)
 
     def test_lines_of_init_are_enough(self):
         told = self.bastion("init", "--config", self.lab.gateway.config, "--name", self.lab.network.bastion_ip).stdout
