@@ -13,6 +13,7 @@ enum { SHOWN_MAX = 5 };
 static const struct {
     const char *code, *help;
 } MEANINGS[] = {
+    {"D-AGENT", "Your access does not include agent forwarding; without -A the session is the same."},
     {"D-ACCOUNT", "The name before the @ can be no account."},
     {"D-COMMAND", "The bastion has a few commands of its own and no shell; \"help\" lists them."},
     {"D-CONNECTIONS", "Close one of your connections; ssh's ControlMaster lets many sessions share one."},
@@ -26,21 +27,37 @@ static const struct {
     {"D-DIAL", "The bastion could not connect; your operators find the reason in the events."},
     {"D-EXEC", "Your access is for certain commands, or for none; \"targets\" shows what you may do."},
     {"D-FACTOR", "The code was wrong or used already; wait for the next one."},
+    {"D-FORWARD", "Your access does not include a forward to that place; \"targets\" shows what you may do."},
     {"D-HOST-KEY", "The host could not prove who it is: the bastion knows no key, or another key, of it, or "
                    "its certificate is "
                    "not good; only your operators can check it."},
     {"D-IDLE", "Nothing passed for longer than the policy allows; ServerAliveInterval does not count."},
     {"D-ACCESSES", "The policy bounds how many sessions a person has on one target; end one of them."},
     {"D-KEY-OPTION", "Your operators restricted the key that you logged in with; another key may do."},
+    {"D-INTERNAL", "The bastion met something that it did not expect; tell your operators the time."},
     {"D-LIMIT", "The policy bounds the length of a session; connect again."},
     {"D-LOCKED", "Too many wrong codes; wait, or ask your operators."},
     {"D-LOGIN", "The host's sshd refused the bastion's certificate; your operators look at that host."},
     {"D-MFA", "See \"mfa\"."},
+    {"D-PROTOCOL",
+     "Your client sent what the SSH protocol does not allow; your operators find it in the events."},
     {"D-RECORDER", "Without a recording there is no session; your operators know already."},
+    {"D-REMOTE-FORWARD", "Your access does not let the host listen there for you (ssh -R)."},
+    {"D-SFTP-HANDLE", "Your client named a file that it had not opened."},
+    {"D-SFTP-MALFORMED", "Your client's request has no sense, or a path of it is over 4096 bytes."},
+    {"D-SFTP-PATH", "Your access is for certain files; \"targets\" shows which."},
+    {"D-SFTP-UNKNOWN", "The bastion cannot record this kind of request, so it does not let it through."},
     {"D-SFTP",
      "Your access does not include these files or this use of sftp; \"targets\" shows what you may do."},
     {"D-SHELL", "Your access is for commands only; \"targets\" shows what you may do."},
+    {"D-SIGNER", "Keys could not be verified for a moment; try again."},
+    {"D-SILENT", "Your client did not answer for a quarter of an hour or more, so its connection was ended; "
+                 "ServerAliveInterval tells you earlier."},
     {"D-SUBSYSTEM", "Only sftp passes."},
+    {"D-TARGETS", "One connection opens a limited number of targets; connect again."},
+    {"D-TRIES", "Your client offered too many keys or wrong codes; see IdentitiesOnly in ssh_config(5)."},
+    {"D-TUN", "Tunnels of network packets (ssh -w) never pass; -L and -D may."},
+    {"D-X11", "Your access does not include X11 forwarding; without -X and -Y the session is the same."},
     {"D-TARGET", "The host's sshd ended the connection early; your operators look at that host."},
 };
 

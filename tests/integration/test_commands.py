@@ -106,6 +106,10 @@ class CommandsTest(LabCase):
                           self.ask("why", "D-EXEC", person="bert"), "the denial is known")
         self.assertNotIn("/etc/shadow", text)
 
+    def test_why_tells_what_a_code_of_the_gate_means(self):
+        for code in ("D-AGENT", "D-FORWARD", "D-REMOTE-FORWARD", "D-SFTP-PATH", "D-SILENT", "D-TUN", "D-X11", "D-PROTOCOL"):
+            self.assertRegex(self.ask("why", code), r"^[A-Z][^\n]+[.]\n$", code)
+
     def test_why_of_an_unknown_code_is_no(self):
         self.assertIn("Nothing was refused", self.ask("why", "D-NO-SUCH", status=1))
 
