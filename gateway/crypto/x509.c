@@ -118,7 +118,9 @@ static bool add_server_name(X509 *certificate, const char *name)
     }
     if (is_good) {
         one = NULL; /* belongs to `names` */
-        is_good = X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, 0) == 1;
+        /* RFC 5280 section 4.2.1.6: critical where the subject is empty; Java refuses it otherwise. */
+        enum { IS_CRITICAL = 1 };
+        is_good = X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, IS_CRITICAL, 0) == 1;
     }
     ASN1_STRING_free(text);
     GENERAL_NAME_free(one);

@@ -1,4 +1,4 @@
-"""MariaDB through the bastion in each way to log in, with the clients that people have: mariadb, JDBC, node."""
+"""MariaDB through the bastion in each way to encrypt and to log in, with the clients that people have: mariadb, JDBC, node."""
 
 import functools
 import os
@@ -10,7 +10,9 @@ from support import IS_QUICK
 
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
 JDBC = "/usr/share/java/mariadb-java-client.jar"
-MODES = {"shop-client": "client", "shop-ask": "ask"}  # names and who logs in
+# Names: how the client's TLS is answered, who logs in.
+MODES = {"shop-client": ("refuse", "client"), "shop-ask": ("refuse", "ask"), "shop-client-tls": ("terminate", "client"),
+         "shop-ask-tls": ("terminate", "ask")}
 
 
 class MysqlModesTest(DatabaseCase):
@@ -23,8 +25,9 @@ class MysqlModesTest(DatabaseCase):
     hosts: [{name}]
     addresses: [private]
     upstream_tls: {{ verify: full, ca: databases.pem, server_name: shop-db }}
+    client_tls: {client_tls}
     login: {login}
-""" for name, login in MODES.items()),
+""" for name, (client_tls, login) in MODES.items()),
         "more_rules": f"""\
   - id: ci-modes
     who: [ci]
@@ -48,11 +51,18 @@ class MysqlModesTest(DatabaseCase):
         return startup[0].rpartition("login: ")[2]
 
     def test_mariadb_client_works_in_each_mode(self):
-        for target, login in MODES.items():
+        for target, (_client_tls, login) in MODES.items():
             with self.subTest(target=target):
                 before = self.sessions()
                 self.assert_works(self.mariadb(target, "-e", "select 7"), "7\n")
                 self.assertEqual(self.login_of(before), f"{login} mysql_native_password")
+
+    def test_client_that_wants_tls_gets_the_bastions(self):
+        for target in ("shop-client-tls", "shop-ask-tls"):
+            with self.subTest(target=target):
+                done = self.mariadb(target, "--ssl", "-e", "status")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stdout, r"(?m)^SSL:\s+Cipher in use is TLS")
 
     def test_client_that_verifies_is_told_that_there_is_no_tls(self):
         done = self.mariadb("shop-client", "--ssl-verify-server-cert", "-e", "select 1")
@@ -71,7 +81,7 @@ class MysqlModesTest(DatabaseCase):
         ask("install plugin if not exists ed25519 soname 'auth_ed25519'", "mysql")
         ask("create or replace user shop_hard@'%' identified via ed25519 using password('hard to guess')", "mysql")
         ask("grant select on shop.* to shop_hard@'%'", "mysql")
-        for target, login in MODES.items():
+        for target, (_client_tls, login) in MODES.items():
             with self.subTest(target=target):
                 before = self.sessions()
                 self.assert_works(self.mariadb(target, "-e", "select 7", user="shop_hard", password="hard to guess"), "7\n")
@@ -80,7 +90,9 @@ class MysqlModesTest(DatabaseCase):
     def test_jdbc_driver_works_in_each_mode(self):
         if not os.path.exists(JDBC) or shutil.which("javac") is None:
             self.skipTest("no JDK with MariaDB's JDBC driver is installed")
-        for target, option in (("shop-client", ""), ("shop-ask", "allowPublicKeyRetrieval=true")):
+        encrypted = "useSSL=true&trustServerCertificate=true"
+        for target, option in (("shop-client", ""), ("shop-ask", "allowPublicKeyRetrieval=true"), ("shop-client-tls", encrypted),
+                               ("shop-ask-tls", encrypted)):
             with self.subTest(target=target):
                 before = self.sessions()
                 url = f"jdbc:mariadb://127.0.0.1:{self.port(f'{target}:3306')}/shop?useServerPrepStmts=true&{option}"
@@ -105,8 +117,9 @@ class MysqlModesTest(DatabaseCase):
         modules, reason = self.node_modules()
         if reason:
             self.skipTest(reason)
-        for target in MODES:
+        for target, (client_tls, _login) in MODES.items():
             with self.subTest(target=target):
+                tls = "tls" if client_tls == "terminate" else "plain"
                 done = self.client("env", f"NODE_PATH={modules}", "node", os.path.join(CLIENTS, "mysql2_client.js"),
-                                   self.port(f"{target}:3306"), "shop_rw", "shop", "plain")
+                                   self.port(f"{target}:3306"), "shop_rw", "shop", tls)
                 self.assert_works(done, "text null bytes\n")

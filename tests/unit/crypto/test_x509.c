@@ -101,6 +101,11 @@ static void issue_checks_its_order(void **state)
         struct writer out = writer_of(der, sizeof der);
         struct crypto_x509_order order = {rows[i].key, rows[i].name, FROM_S, UNTIL_S};
         assert_int_equal(crypto_ca_issue(ca, &order, &out), rows[i].wanted);
+        /* subjectAltName (2.5.29.17) is the only name: RFC 5280 section 4.2.1.6 wants it critical */
+        static const uint8_t CRITICAL_NAME[] = {0x06, 0x03, 0x55, 0x1d, 0x11, 0x01, 0x01, 0xff};
+        bool has_name =
+            memmem(der, (size_t)(out.at - out.start), CRITICAL_NAME, sizeof CRITICAL_NAME) != NULL;
+        assert_int_equal(has_name, rows[i].wanted == ERR_NONE);
     }
     crypto_x509_key_free(key);
     crypto_ca_free(ca);
