@@ -11,7 +11,7 @@ packages_of() {
         demo) echo "openssh-client openssh-server iproute2 util-linux python3 libpam-oath age procps openssl" \
             "postgresql postgresql-client mariadb-server mariadb-client" ;;
         test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git liboath-dev oathtool" \
-            "openssl xxd zstd asciinema putty-tools dropbear-bin rsync curl" ;;
+            "openssl xxd zstd asciinema putty-tools dropbear-bin rsync curl libpam-google-authenticator" ;;
         clients) echo "putty-tools dropbear-bin python3-paramiko python3-asyncssh ansible-core sshfs" ;;
         # Where node comes from elsewhere, npm comes with it and Debian's package does not fit.
         node) command -v npm >/dev/null || echo "nodejs npm" ;;

@@ -5,7 +5,7 @@ set -eu
 names=$1
 shift
 mount --make-rprivate /
-for file in hosts resolv.conf nsswitch.conf; do
-    [ ! -e "/etc/$file" ] || mount --bind "$names/$file" "/etc/$file"
+for file in hosts resolv.conf nsswitch.conf passwd; do
+    [ ! -e "/etc/$file" ] || [ ! -e "$names/$file" ] || mount --bind "$names/$file" "/etc/$file"
 done
 exec "$@"

@@ -112,7 +112,7 @@ recipients: {folder}/config/recipients
 min_free: {min_free}
 events: {folder}/events.jsonl
 libexec_dir: {bin_dir}
-pam: {{ service: bastion, confdir: {folder}/pam.d }}
+pam: {{ service: bastion, confdir: {folder}/pam.d, writable: [{writable}] }}
 source_address: auto
 uids: {{ signer: {uid}, recorder: {uid_recorder}, pam: {uid_pam}, dial: {uid_dial},
         sessions_first: {uid_sessions}, sessions_count: 1000 }}
@@ -189,7 +189,7 @@ class Gateway:
         if databases.all:
             shutil.copy(os.path.join(databases.ca_folder, "ca.pem"), self.path("config", "databases.pem"))
         write(self.config, self.config_text())
-        write(self.path("pam.d", "bastion"), PAM.format(folder=self.folder))
+        write(self.path("pam.d", "bastion"), self.settings.get("pam", PAM).format(folder=self.folder))
         self._make_keys()
         self._make_identity()
         self.write_names()
@@ -221,7 +221,8 @@ class Gateway:
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@lab", "-f", key)
         write(self.path("config", "keys", name), read(key + ".pub"))
         if factor:
-            self.bastion("mfa", "enroll", name, "--no-qr", "--force", "--config", self.config)
+            self.bastion("mfa", "enroll", name, "--no-qr", "--force", "--config", self.config,
+                         "--users-file", self.path("oath", "users"))
 
     def _database_targets(self):
         return "".join(DATABASE_TARGET.format(name=name, kind=one.kind, port=one.port) for name, one in self.databases.items())
@@ -245,6 +246,7 @@ class Gateway:
                              recordings=self.recordings, min_free=self.settings.get("min_free", "64MiB"),
                              connections=self.settings.get("connections", 400), bin_dir=self.bin_dir, uid=uid, uid_recorder=uid + 1, uid_dial=uid + 2,
                              uid_pam=uid + 3, uid_sessions=uid + 100,
+                             writable=self.settings.get("writable", "{folder}/oath").format(folder=self.folder),
                              penalties=self.settings.get("penalties", f"no_penalties: [{self.network.user_net}]\n"),
                              times=f"times: {times}\n" if times else "")
 
@@ -255,6 +257,9 @@ class Gateway:
         write(self.path("names", "hosts"), "\n".join(lines) + "\n")
         # Nobody answers there, so a name that is not in the file is unknown at once.
         write(self.path("names", "resolv.conf"), f"nameserver {self.network.egress_ip}\noptions timeout:1 attempts:1\n")
+        if self.settings.get("pam_account"):  # some modules want a name for the uid that they run as
+            uid = self.first_uid + 3
+            write(self.path("names", "passwd"), f"{read('/etc/passwd')}bastion-pam:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin\n")
         write(self.path("names", "nsswitch.conf"), "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n")
 
     def start(self):

@@ -145,7 +145,6 @@ static enum err begin_factor(struct userauth *auth)
         return fail(auth);
     }
     auth->state = USERAUTH_FACTOR_ASKED;
-    auth->instruction[0] = 0;
     return auth->events->ask_factor(auth->owner);
 }
 
@@ -336,13 +335,6 @@ enum err userauth_answer(struct userauth *auth, enum userauth_verdict verdict, c
     return resume_pending(auth);
 }
 
-static void add_instruction(struct userauth *auth, const char *text)
-{
-    size_t used = strlen(auth->instruction);
-    (void)snprintf(auth->instruction + used, sizeof auth->instruction - used, "%s%s", used > 0 ? "\n" : "",
-                   text);
-}
-
 enum err userauth_factor_prompt(struct userauth *auth, uint8_t style, const char *text)
 {
     enum { STYLE_HIDDEN = 0, STYLE_ECHOED = 1 };
@@ -350,14 +342,12 @@ enum err userauth_factor_prompt(struct userauth *auth, uint8_t style, const char
         return ERR_STATE;
     }
     if (style != STYLE_HIDDEN && style != STYLE_ECHOED) {
-        add_instruction(auth, text);
-        return ERR_NONE;
+        /* At once: a module that waits for a phone says so and then asks nothing. */
+        return send_banner(auth, text);
     }
     auth->state = USERAUTH_FACTOR_PROMPTED;
     auth->has_empty_prompt = false;
-    TRY(auth->events->prompt(auth->owner, auth->instruction, text, style == STYLE_ECHOED));
-    auth->instruction[0] = 0;
-    return ERR_NONE;
+    return auth->events->prompt(auth->owner, "", text, style == STYLE_ECHOED);
 }
 
 enum err userauth_factor_passed(struct userauth *auth)

@@ -37,7 +37,7 @@ static const struct gateway_config DEFAULTS = {
              .host_ca = "/etc/bastion/private/host_ca",
              .db_ca = "/etc/bastion/private/db_ca",
              .log = "/etc/bastion/private/log_key"},
-    .pam = {.service = "bastion"},
+    .pam = {.service = "bastion", .writable = {"/var/lib/bastion/oath"}, .writable_count = 1},
     .source = CONFIG_SOURCE_AUTO,
     .min_free_bytes = 1ULL << 30,
     .uids = {64001, 64002, 64003, 64004, 64100, 1024},
@@ -169,35 +169,52 @@ static void read_service(void *context, const struct yaml_node *value, void *int
     memcpy(into, value->text.at, len + 1);
 }
 
+/* A list of absolute paths. @return how many; 0 after an error. */
+static size_t read_paths(struct loading *loading, const struct yaml_node *value, const char *name,
+                         char paths[][CONFIG_PATH_BYTES], size_t max)
+{
+    size_t count = 0;
+    if (!yaml_expect_list(loading->report, value, name)) {
+        return 0;
+    }
+    if (value->count > max) {
+        FAIL(loading, value, "these are more than %zu paths", max);
+        return 0;
+    }
+    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
+        size_t len = cursor_len(&item->text);
+        if (item->kind != YAML_TEXT || len == 0 || len >= CONFIG_PATH_BYTES || *item->text.at != '/') {
+            FAIL(loading, item, "an item of \"%s\" must be an absolute path", name);
+            return 0;
+        }
+        memcpy(paths[count++], item->text.at, len + 1);
+    }
+    return count;
+}
+
+static void read_user_ca_keys(void *context, const struct yaml_node *value, void *into)
+{
+    struct gateway_config *config = into;
+    config->user_ca_keys_count =
+        read_paths(context, value, "user_ca_keys", config->user_ca_keys, CONFIG_CAS_MAX);
+}
+
+static void read_writable(void *context, const struct yaml_node *value, void *into)
+{
+    struct gateway_config *config = into;
+    config->pam.writable_count =
+        read_paths(context, value, "writable", config->pam.writable, CONFIG_WRITABLE_MAX);
+}
+
 static void read_pam(void *context, const struct yaml_node *value, void *into)
 {
     static const struct yaml_field FIELDS[] = {
         {.name = "service", .offset = offsetof(struct gateway_config, pam.service), .read = read_service},
         {.name = "confdir", PATH(pam.confdir)},
+        {.name = "writable", .read = read_writable},
     };
     struct loading *loading = context;
     (void)yaml_map_read(loading->report, value, "\"pam\"", FIELDS, COUNT_OF(FIELDS), loading, into);
-}
-
-static void read_user_ca_keys(void *context, const struct yaml_node *value, void *into)
-{
-    struct loading *loading = context;
-    struct gateway_config *config = into;
-    if (!yaml_expect_list(loading->report, value, "user_ca_keys")) {
-        return;
-    }
-    if (value->count > CONFIG_CAS_MAX) {
-        FAIL(loading, value, "these are more than %d files", CONFIG_CAS_MAX);
-        return;
-    }
-    for (const struct yaml_node *item = value->first; item != NULL; item = item->next) {
-        size_t len = cursor_len(&item->text);
-        if (item->kind != YAML_TEXT || len == 0 || len >= CONFIG_PATH_BYTES || *item->text.at != '/') {
-            FAIL(loading, item, "an item of \"user_ca_keys\" must be an absolute path");
-            return;
-        }
-        memcpy(config->user_ca_keys[config->user_ca_keys_count++], item->text.at, len + 1);
-    }
 }
 
 static void read_public_name(void *context, const struct yaml_node *value, void *into)

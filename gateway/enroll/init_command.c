@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/x509.h"
+#include "folders.h"
 #include "key_files.h"
 #include "record/note.h"
 #include "settings.h"
@@ -19,9 +20,9 @@ enum { EXIT_USAGE = 2, SSH_PORT = 22 };
 static const char USAGE[] =
     "usage: bastion init [--config FILE | --dir DIR] [--name HOST] [--port N] [--targets PATTERN]\n"
     "\n"
-    "Makes the keys of the bastion that are missing (what exists is never changed) and prints what engineers "
-    "and\n"
-    "targets need to know. Safe to run again.\n"
+    "Makes the keys of the bastion that are missing, with --config also the folders that it writes into; "
+    "what\n"
+    "exists is never changed. Then prints what engineers and targets need to know. Safe to run again.\n"
     "\n"
     "  --config FILE      where the configuration says (" SETTINGS_DEFAULT_CONFIG ")\n"
     "  --dir DIR          without a configuration: host_key, inner_key, user_ca, host_ca, db_ca and log_key\n"
@@ -47,6 +48,7 @@ struct plan {
     char name[LIMIT_HOST_BYTES];
     uint16_t port;
     const char *targets;
+    const struct gateway_config *config; /* NULL: only keys are wanted */
 };
 
 struct wishes {
@@ -145,6 +147,7 @@ static bool plan_config(const char *path, struct plan *plan)
     if (settings_load(path, &config) != ERR_NONE) {
         return false;
     }
+    plan->config = &config;
     plan->port = config.listen_count > 0 ? config.listen[0].port : SSH_PORT;
     return put_path(plan->keys[KEY_HOST], "", config.keys.host) &&
            put_path(plan->keys[KEY_INNER], "", config.keys.inner) &&
@@ -289,6 +292,9 @@ int init_command(int argc, char **argv)
     static struct plan plan;
     static struct keys_blob blobs[KEY_COUNT];
     if (!make_plan(&wishes, &plan)) {
+        return EXIT_FAILURE;
+    }
+    if (plan.config != NULL && !folders_make(plan.config)) {
         return EXIT_FAILURE;
     }
     for (unsigned i = 0; i < KEY_COUNT; i++) {

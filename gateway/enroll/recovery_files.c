@@ -14,7 +14,7 @@ static enum err open_folder(const struct gateway_config *config, bool makes, int
     char path[CONFIG_PATH_BYTES + 16];
     (void)snprintf(path, sizeof path, "%s/recovery", config->state_dir);
     /* People are enrolled before bastiond runs for the first time and makes its folder. */
-    if (makes && mkdir(config->state_dir, 0700) != 0 && errno != EEXIST) {
+    if (makes && mkdir(config->state_dir, 0711) != 0 && errno != EEXIST) {
         return ERR_SYSTEM;
     }
     if (makes && mkdir(path, 0700) != 0 && errno != EEXIST) {

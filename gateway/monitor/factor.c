@@ -175,7 +175,7 @@ static enum err read_result(struct connection *connection, struct cursor body)
     TRY(cursor_u8(&body, &pam_code));
     TRY(cursor_text(&body, text, sizeof text));
     TRY(cursor_end(&body));
-    if (is_ok) {
+    if (is_ok && replay_guard_accepted(connection)) {
         passed(connection, "pam");
     } else {
         failed(connection, text);
@@ -234,7 +234,11 @@ void factor_start(struct connection *connection)
     struct monitor *monitor = connection->monitor;
     char uid[24];
     (void)snprintf(uid, sizeof uid, "%u", monitor->config.uids.pam);
-    char *argv[] = {"bastion-pam", "--uid", uid, "--gid", uid, NULL};
+    char *argv[5 + 2 * CONFIG_WRITABLE_MAX + 1] = {"bastion-pam", "--uid", uid, "--gid", uid};
+    for (size_t i = 0; i < monitor->config.pam.writable_count; i++) {
+        argv[5 + 2 * i] = "--writable";
+        argv[6 + 2 * i] = monitor->config.pam.writable[i];
+    }
     struct child_start child = {.program = "bastion-pam",
                                 .argv = argv,
                                 .owner = connection,
@@ -277,6 +281,10 @@ enum err factor_answer(struct connection *connection, uint32_t ref, struct curso
     if (recovery_answers(connection, text)) {
         report_connection(connection, "factor.recovery", EVENT_SUCCESS, NULL, NULL);
         passed(connection, "recovery code");
+        return ERR_NONE;
+    }
+    if (replay_guard_refuses(connection, text)) {
+        failed(connection, "this one-time code was used already");
         return ERR_NONE;
     }
     connection->factor.state = FACTOR_RUNNING;

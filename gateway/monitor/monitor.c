@@ -49,7 +49,7 @@ static enum err open_folder(const char *path, unsigned mode, int *ret_fd)
 static enum err open_folders(struct monitor *monitor, struct monitor_refusal *ret_why)
 {
     const struct gateway_config *config = &monitor->config;
-    enum err err = open_folder(config->state_dir, 0700, &monitor->state_dir);
+    enum err err = open_folder(config->state_dir, 0711, &monitor->state_dir);
     if (err != ERR_NONE) {
         return refuse(ret_why, err, "cannot open state_dir", config->state_dir);
     }
@@ -416,6 +416,7 @@ void monitor_stop(struct monitor *monitor)
     admission_done(&monitor->admission);
     lease_done(&monitor->leases);
     lease_done(&monitor->reasons);
+    lease_done(&monitor->used_codes);
     lockout_done(&monitor->lockouts);
     people_done(&monitor->people);
     history_done(&monitor->history);

@@ -200,6 +200,8 @@ struct factor {
     uint64_t
         since_us; /* HELD, WAITING: when that began; NONE: when the engineer was told that it is needed */
     uint64_t deadline_us;
+    bool has_code; /* the last answer looked like a one-time code: its hash */
+    uint8_t code_sha256[LEASE_KEY_BYTES];
     /* Other accesses of this connection that asked meanwhile, in order. */
     struct factor_question queue[LIMIT_ACCESSES_PER_CONNECTION];
     unsigned queued;
@@ -303,7 +305,8 @@ struct monitor {
     struct policy_reload reload;
     struct admission admission;
     struct lease_table leases;
-    struct lease_table reasons; /* told before they are asked for */
+    struct lease_table used_codes; /* by their hash */
+    struct lease_table reasons;    /* told before they are asked for */
     struct lockout_table lockouts;
     struct people people;
     struct file_stamp people_stamp;
@@ -533,6 +536,12 @@ bool factor_lock_sentence(struct monitor *monitor, const char *person, char *ret
 /** Of no file: inode 0. */
 struct file_stamp file_stamp_of(const char *path);
 bool file_stamp_equal(const struct file_stamp *one, const struct file_stamp *two);
+
+/* replay_guard.c */
+/** Was this one-time code accepted already? */
+bool replay_guard_refuses(struct connection *connection, struct cursor answer);
+/** PAM accepted: the code is good no more. @return false without memory: then nobody is let in by it. */
+bool replay_guard_accepted(struct connection *connection);
 
 /* recovery.c */
 /** Is the answer a recovery code of this person? It is spent then. */

@@ -60,9 +60,8 @@ struct userauth {
     enum userauth_kind kind;
     enum userauth_state state;
     char user[LIMIT_PERSON_BYTES > LIMIT_ACCOUNT_BYTES ? LIMIT_PERSON_BYTES : LIMIT_ACCOUNT_BYTES];
-    char instruction[LIMIT_SENTENCE_BYTES]; /* texts of the factor that wait for its next prompt */
-    char asked_algorithm[64];               /* of the key in question: KEY_USABLE repeats it (RFC 4252 7) */
-    uint8_t *asked_blob;                    /* OWNED */
+    char asked_algorithm[64]; /* of the key in question: KEY_USABLE repeats it (RFC 4252 7) */
+    uint8_t *asked_blob;      /* OWNED */
     size_t asked_blob_bytes;
     uint8_t *pending; /* OWNED: one request that came while another was being decided, with its type first */
     size_t pending_bytes;
@@ -80,7 +79,8 @@ MUST_CHECK enum err userauth_packet(struct userauth *auth, uint8_t type, struct 
  *  @param sentence  shown to the engineer (packet 53); "" for none */
 MUST_CHECK enum err userauth_answer(struct userauth *auth, enum userauth_verdict verdict,
                                     const char *sentence);
-/** The factor wants something. @param style 0 hidden, 1 echoed, 2 information, 3 error. */
+/** The factor wants something. @param style 0 hidden, 1 echoed; 2 information and 3 error are shown at once
+ */
 MUST_CHECK enum err userauth_factor_prompt(struct userauth *auth, uint8_t style, const char *text);
 /** The factor passed, and what follows is asked anew: the answer to that ends the client's request.
  *  @return ERR_STATE when no factor was under way. */

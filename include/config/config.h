@@ -19,6 +19,7 @@ enum {
     CONFIG_LISTEN_MAX = 16,
     CONFIG_NETWORKS_MAX = 32,
     CONFIG_CAS_MAX = 8,
+    CONFIG_WRITABLE_MAX = 8, /* as many as bastion-pam takes */
     CONFIG_OTHER_NAMES_MAX =
         6, /* with public_name and a listening address as many as a host certificate names */
 };
@@ -74,6 +75,9 @@ struct gateway_config {
     struct {
         char service[CONFIG_NAME_BYTES]; /* bastion */
         char confdir[CONFIG_PATH_BYTES]; /* "": the system's /etc/pam.d */
+        /* Files and folders that PAM modules may write; /var/lib/bastion/oath. */
+        char writable[CONFIG_WRITABLE_MAX][CONFIG_PATH_BYTES];
+        size_t writable_count;
     } pam;
 
     enum config_source source;

@@ -1,5 +1,6 @@
 /* bastion-pam: one PAM conversation, then it ends. Modules block, leak and crash; here they can do so alone,
  * as a user that owns nothing but their own state, until the monitor's deadline kills the process. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static const char USAGE[] =
     "\n"
     "Runs one PAM conversation for bastiond, which starts it and talks to it on descriptor 3.\n"
     "\n"
+    "  --writable PATH  a file or folder that modules may write, at most eight; nothing else\n"
     "  --uid N --gid N  run as this user and group: the owner of what the modules write (pam_oath's users "
     "file)\n"
     "  --help, --version\n";
@@ -65,6 +67,9 @@ static bool add_writable(struct arguments *arguments, const char *path)
     if (arguments->writable_count == WRITABLE_MAX) {
         return false;
     }
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return true; /* what is not there cannot be written either */
+    }
     arguments->writable[arguments->writable_count++] = path;
     return true;
 }
@@ -97,9 +102,8 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
 /* Nothing was read yet. */
 static bool close_sandbox(struct arguments *arguments)
 {
-    /* Modules that start helpers open /dev/null. Where nobody says what the modules write, the owners and
-     * modes of files are the limit. */
-    arguments->writable[arguments->writable_count] = arguments->writable_count == 0 ? "/" : "/dev/null";
+    /* Modules that start helpers open /dev/null. */
+    arguments->writable[arguments->writable_count] = "/dev/null";
     const struct sandbox_place place = {
         .uid = arguments->uid, .gid = arguments->gid, .writable_paths = arguments->writable};
     struct sandbox_refusal why;

@@ -150,10 +150,11 @@ static void whole_login_takes_key_then_factor(void **state)
     assert_int_equal(userauth_factor_prompt(&auth, 0, "Code: "), ERR_NONE);
     assert_int_equal(send_response(&auth, "123456"), ERR_NONE);
     assert_int_equal(userauth_answer(&auth, USERAUTH_ACCEPTED, ""), ERR_NONE);
-    assert_string_equal(trace.text,
-                        "51(publickey) probe(alice) 60(ssh-ed25519) ask(alice) "
-                        "51(keyboard-interactive,partial) factor() prompt(Hello|Code: |0) answer(123456) "
-                        "accept()");
+    assert_string_equal(
+        trace.text,
+        "51(publickey) probe(alice) 60(ssh-ed25519) ask(alice) "
+        "51(keyboard-interactive,partial) factor() 53(bastion: Hello\r\n) prompt(|Code: |0) answer(123456) "
+        "accept()");
     userauth_done(&auth);
 }
 

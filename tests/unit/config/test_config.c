@@ -61,6 +61,7 @@ static void config_example_is_the_defaults(void **state)
         {example.public_name, least.public_name},
         {example.pam.service, least.pam.service},
         {example.pam.confdir, least.pam.confdir},
+        {example.pam.writable[0], least.pam.writable[0]},
     };
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         assert_string_equal(pairs[i][0], pairs[i][1]);
@@ -138,6 +139,8 @@ static void config_mistakes_are_told_with_their_place(void **state)
         {"min_free: 0\n", "b.yaml:1:11: \"min_free\" must be a size from 1048576 to"},
         {"public_name: bastion.example.com:22x/\n", "b.yaml:1:14: \"public_name\" must be a host name"},
         {"public_name: [x]\n", "b.yaml:1:14: \"public_name\" must be a host name"},
+        {"pam: { writable: /x }\n", "b.yaml:1:18: "},
+        {"pam: { writable: [x] }\n", "b.yaml:1:19: an item of \"writable\" must be an absolute path"},
         {"pam: { service: ../x }\n", "b.yaml:1:17: \"service\" must be the name of a PAM service"},
         {"pam: { service: [x] }\n", "b.yaml:1:17: \"service\" must be the name of a PAM service"},
         {"keys: { hsot: /x }\n", "b.yaml:1:9: \"keys\" has no key \"hsot\"; did you mean \"host\"?"},

@@ -300,6 +300,29 @@ static void users_file_is_found_by_the_pam_service(void **state)
     expect_output("/nonexistent: does not exist");
 }
 
+static void init_makes_the_folders_for_their_users(void **state)
+{
+    (void)state;
+    shell("rm -rf %s/var; mkdir -m 755 %s/var", folder, folder);
+    shell("cd %s && printf 'keys: { host: %s/k/host, inner: %s/k/inner, user_ca: %s/k/user_ca, host_ca: "
+          "%s/k/host_ca, log: %s/k/log }\\nstate_dir: %s/var/state\\nevents: %s/var/log/events\\nkeys_dir: "
+          "%s/var/keys\\nrecordings_dir: %s/var/state/r\\nevidence_dir: %s/var/state/e\\npam: { writable: "
+          "[%s/var/state/oath, /dev/null] }\\n' >bastiond.yaml",
+          folder, folder, folder, folder, folder, folder, folder, folder, folder, folder, folder, folder);
+    char config[64];
+    (void)snprintf(config, sizeof config, "%s/bastiond.yaml", folder);
+    for (int round = 0; round < 2; round++) {
+        if (RUN(init_command, "init", "--config", config, "--name", "bastion") != 0) {
+            fail_msg("%s", output);
+        }
+        expect_output(round == 0 ? "folder     made " : "folder     kept ");
+    }
+    assert_int_equal(
+        run_shell("cd %s/var && stat -c '%%a %%u %%n' state log keys state/r state/e state/oath", folder), 0);
+    assert_string_equal(output, "711 0 state\n755 0 log\n755 0 keys\n750 64002 state/r\n750 64002 state/e\n"
+                                "700 64003 state/oath\n");
+}
+
 static void init_makes_keys_that_openssh_reads_and_keeps_them(void **state)
 {
     (void)state;
@@ -377,6 +400,7 @@ int main(void)
         cmocka_unit_test(name_that_is_no_person_is_wrong_usage),
         cmocka_unit_test(folder_open_to_others_is_refused),
         cmocka_unit_test(users_file_is_found_by_the_pam_service),
+        cmocka_unit_test(init_makes_the_folders_for_their_users),
         cmocka_unit_test(init_makes_keys_that_openssh_reads_and_keeps_them),
         cmocka_unit_test(init_never_touches_what_it_cannot_read),
     };

@@ -258,8 +258,17 @@ static void folder_that_is_not_writable_is_not_written(void **state)
     expect_prompt(0, "alice");
     answer(code);
     assert_int_not_equal(expect_result(), 0); /* a code that cannot be marked as used is no proof */
-    const char *const no_limit[] = {BASTION_PAM, "--uid", "64003", "--gid", "64003", NULL};
-    child_start(&child, no_limit);
+    const char *const nothing[] = {BASTION_PAM, "--uid", "64003", "--gid", "64003", NULL};
+    child_start(&child, nothing);
+    send_start("alice", "oathtest");
+    expect_prompt(0, "alice");
+    answer(code);
+    assert_int_not_equal(expect_result(), 0);
+    char oath[64];
+    (void)snprintf(oath, sizeof oath, "%s/oath", folder);
+    const char *const missing_too[] = {BASTION_PAM,  "--uid",        "64003",      "--gid", "64003",
+                                       "--writable", "/nonexistent", "--writable", oath,    NULL};
+    child_start(&child, missing_too);
     send_start("alice", "oathtest");
     expect_prompt(0, "alice");
     answer(code);
