@@ -4,7 +4,8 @@
  * pg_startup.c    the client's opening: TLS or not, startup, cancel
  * pg_login.c      after the grant: authentication, passed on or done here
  * pg_client.c     messages of the client once it is in; pg_statement.c and pg_arguments.c what they ask
- * pg_target.c     messages of the target; pg_answer.c what they mean for what was asked
+ * pg_target.c     messages of the target; pg_answer.c and pg_error.c what they mean for what was asked
+ * pg_pipeline.c   what gets no answer of its own, and names that are given back or forgotten
  * pg_copy.c       COPY and replication
  *
  * Source: PostgreSQL documentation, "Frontend/Backend Protocol"; the server's postgres.c and copyfromparse.c.
@@ -214,13 +215,20 @@ MUST_CHECK enum err pg_record_total(struct pg_relay *pg, const struct record_db_
  * `since_us` are filled in. */
 MUST_CHECK enum err pg_expect(struct pg_relay *pg, struct pg_operation operation);
 
-/* ---- pg_target.c, pg_answer.c ---- */
+/* ---- pg_target.c, pg_answer.c, pg_error.c, pg_pipeline.c ---- */
 
 MUST_CHECK enum err pg_target_messages(struct pg_relay *pg, struct cursor *bytes);
 /** A message begins: may it come now? @param ret_passes  set to false where the client does not get it */
 MUST_CHECK enum err pg_answer_begins(struct pg_relay *pg, bool *ret_passes);
 /** It was seen to its end; `captured` holds its first bytes. */
 MUST_CHECK enum err pg_answer_ends(struct pg_relay *pg);
+/** The result of an operation; it is recorded with what follows. */
+MUST_CHECK enum err pg_set_result(struct pg_relay *pg, const struct pg_operation *operation, uint8_t outcome,
+                                  struct cursor code, struct cursor message);
+/** ErrorResponse. @param front  what it answers, or NULL */
+MUST_CHECK enum err pg_failed(struct pg_relay *pg, struct pg_operation *front);
+/** NoticeResponse. */
+MUST_CHECK enum err pg_noticed(struct pg_relay *pg);
 /** Record the result that waits. @param transaction  0 when it is not known */
 MUST_CHECK enum err pg_result_out(struct pg_relay *pg, uint8_t transaction);
 /** A result without an answer: skipped or lost. */

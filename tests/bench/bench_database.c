@@ -177,26 +177,32 @@ static size_t fill(char type, size_t row_bytes)
     return (size_t)(out.at - out.start);
 }
 
-static double report(const char *what, double from, double peer_s)
+/** What a figure is held against. */
+struct peer {
+    double s;
+    const char *name; /* NULL: against nothing */
+};
+
+static double report(const char *what, double from, struct peer peer)
 {
     double s = cpu_s() - from;
     printf("%-34s %6.0f MiB/s", what, (double)BULK_BYTES / (1 << 20) / s);
-    if (peer_s > 0) {
-        printf("   %.2f of copying", peer_s / s);
+    if (peer.name != NULL) {
+        printf("   %.2f of %s", peer.s / s, peer.name);
     }
     printf("\n");
     return s;
 }
 
 static void bulk(struct bench *bench, const char *what, enum db_side from, char type, size_t row_bytes,
-                 double peer_s)
+                 struct peer peer)
 {
     size_t len = fill(type, row_bytes);
     double start = cpu_s();
     for (size_t done = 0; done < BULK_BYTES; done += len) {
         feed(bench, from, cursor_of(chunk, len));
     }
-    (void)report(what, start, peer_s);
+    (void)report(what, start, peer);
     db_relay_free(bench->relay);
 }
 
@@ -213,7 +219,7 @@ static void bench_bulk(struct bench *bench)
         must(queue_append(&copy, cursor_of(chunk, len)));
         queue_consume(&copy, len);
     }
-    double peer_s = report("copying through a queue alone", start, 0);
+    const struct peer copying = {report("copying through a queue alone", start, (struct peer){0}), "copying"};
     queue_done(&copy);
     struct crypto_sha256 hash = {0};
     crypto_sha256_init(&hash);
@@ -221,7 +227,7 @@ static void bench_bulk(struct bench *bench)
     for (size_t done = 0; done < BULK_BYTES; done += len) {
         crypto_sha256_add(&hash, cursor_of(chunk, len));
     }
-    (void)report("SHA-256 alone", start, 0);
+    const struct peer hashing = {report("SHA-256 alone", start, (struct peer){0}), "hashing"};
     crypto_sha256_done(&hash);
 
     static const size_t ROWS[] = {ROW_BYTES, LONG_ROW_BYTES};
@@ -230,17 +236,17 @@ static void bench_bulk(struct bench *bench)
         begin(bench);
         feed(bench, DB_CLIENT, cursor_of(QUERY, sizeof QUERY));
         (void)snprintf(what, sizeof what, "rows of %zu bytes", ROWS[i]);
-        bulk(bench, what, DB_TARGET, 'D', ROWS[i], peer_s);
+        bulk(bench, what, DB_TARGET, 'D', ROWS[i], copying);
         begin(bench);
         feed(bench, DB_CLIENT, cursor_of(QUERY, sizeof QUERY));
         feed(bench, DB_TARGET, cursor_of(COPY_OUT, sizeof COPY_OUT - 1));
         (void)snprintf(what, sizeof what, "COPY from the server, %zu bytes", ROWS[i]);
-        bulk(bench, what, DB_TARGET, 'd', ROWS[i], peer_s);
+        bulk(bench, what, DB_TARGET, 'd', ROWS[i], hashing);
         begin(bench);
         feed(bench, DB_CLIENT, cursor_of(QUERY, sizeof QUERY));
         feed(bench, DB_TARGET, cursor_of(COPY_IN, sizeof COPY_IN - 1));
         (void)snprintf(what, sizeof what, "COPY to the server, %zu bytes", ROWS[i]);
-        bulk(bench, what, DB_CLIENT, 'd', ROWS[i], peer_s);
+        bulk(bench, what, DB_CLIENT, 'd', ROWS[i], hashing);
     }
 }
 
