@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "policy/code.h"
 #include "policy/explain.h"
 
 enum { WORD_BITS = 64, DEFAULT_MFA_AGE_S = 8 * 3600, TEXT_BYTES = LIMIT_SENTENCE_BYTES };
@@ -27,16 +28,6 @@ struct nearest {
     enum policy_clause clause;
 };
 
-/* FNV-1a, 32 bit: a name for a rule that fits into a code. */
-static unsigned code_of(const char *id)
-{
-    uint32_t hash = 0x811c9dc5U;
-    for (; *id != 0; id++) {
-        hash = (hash ^ (uint8_t)*id) * 0x01000193U;
-    }
-    return hash;
-}
-
 __attribute__((format(printf, 4, 5))) static void deny(struct policy_decision *ret, const char *kind,
                                                        const char *id, const char *format, ...)
 {
@@ -50,7 +41,7 @@ __attribute__((format(printf, 4, 5))) static void deny(struct policy_decision *r
         (void)snprintf(ret->code, sizeof ret->code, "D-%s", kind);
         return;
     }
-    (void)snprintf(ret->code, sizeof ret->code, "D-%s-%08x", kind, code_of(id));
+    (void)snprintf(ret->code, sizeof ret->code, "D-%s-%08x", kind, policy_code_number(id));
     (void)snprintf(ret->rule, sizeof ret->rule, "%s", id);
 }
 

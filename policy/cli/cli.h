@@ -12,6 +12,8 @@ int cli_usage_error(const char *message, const char *detail);
 /** argv[0] is the command's own name. */
 int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+/** What a code of a denial means. @param events  a log to look it up in, or NULL */
+int cli_explain_code(const char *file_name, const char *code, const char *events, bool is_json);
 int cli_schema(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_who_can(int argc, char **argv);

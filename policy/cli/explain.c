@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/writer.h"
 #include "policy/calendar.h"
 #include "cli.h"
 #include "policy/line.h"
@@ -15,6 +16,9 @@ enum { LINE_BYTES = GRANT_COMMAND_BYTES + 512 };
 /* What the command line says. */
 struct question {
     const char *file_name, *user, *from;
+    const char *events; /* a log, for a code */
+    uint8_t principal_bytes[LIMIT_PRINCIPALS_BYTES];
+    struct writer principals;
     struct policy_factor factor;
     int64_t at_s;
     const char *reason;
@@ -77,6 +81,7 @@ static int read_options(int argc, char **argv, struct question *question)
         {"user", required_argument, NULL, 'u'},    {"from", required_argument, NULL, 'f'},
         {"mfa-age", required_argument, NULL, 'm'}, {"at", required_argument, NULL, 'a'},
         {"reason", required_argument, NULL, 'r'},  {"key", required_argument, NULL, 'k'},
+        {"events", required_argument, NULL, 'e'},  {"principal", required_argument, NULL, 'p'},
         {"json", no_argument, NULL, 'j'},          {NULL, 0, NULL, 0}};
     optind = 0;
     for (int option = 0; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
@@ -101,6 +106,12 @@ static int read_options(int argc, char **argv, struct question *question)
             if (!calendar_read_time(cursor_of_text(optarg), &question->at_s)) {
                 return cli_usage_error("--at needs a time such as 2026-11-23T10:00:00+01:00, not ", optarg);
             }
+            break;
+        case 'e':
+            question->events = optarg;
+            break;
+        case 'p':
+            writer_text(&question->principals, optarg);
             break;
         case 'r':
             question->reason = optarg;
@@ -140,6 +151,7 @@ static struct policy_request request_of(const struct question *question)
 {
     return (struct policy_request){
         .person = question->user,
+        .principals = {question->principals.start, question->principals.at},
         .from = question->from,
         .host = question->line.host,
         .port = question->line.port,
@@ -274,7 +286,16 @@ static int explain(struct question *question)
 int cli_explain(int argc, char **argv)
 {
     struct question question = {.from = "", .reason = "", .at_s = clock_wall_s()};
+    question.principals = writer_of(question.principal_bytes, sizeof question.principal_bytes);
     int status = read_options(argc, argv, &question);
+    bool is_code = status == CLI_OK && argc - optind == 2 &&
+                   (strncmp(argv[optind + 1], "D-", 2) == 0 || strncmp(argv[optind + 1], "[D-", 3) == 0);
+    if (is_code) {
+        return cli_explain_code(argv[optind], argv[optind + 1], question.events, question.is_json);
+    }
+    if (status == CLI_OK && question.principals.is_full) {
+        return cli_usage_error("these are too many principals", "");
+    }
     if (status == CLI_OK) {
         status = read_words(argc - optind, argv + optind, &question);
     }
