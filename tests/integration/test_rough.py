@@ -48,7 +48,8 @@ class RoughTest(ClientCase):
         """The connection (outer) or the access (inner) is over, the operator hears of it once, and it is on record."""
         mark, before = len(self.events()), self.sessions()
         self.assertEqual(self.act(leg, act), "ended")
-        eventually(lambda: self.events_since(mark, event="connection.closed", person="rough"), "its end")
+        number = eventually(lambda: self.events_since(mark, event="session.note", person="rough"), "an event")[0]["connection"]
+        eventually(lambda: self.events_since(mark, event="connection.closed", connection=f"^{number}$"), "its end")
         told = self.events_since(mark, event="session.note", person="rough")
         self.assertEqual([one["code"] for one in told], ["protocol"], told)
         self.assertRegex(told[0]["sentence"], r"the client|RFC 4254")

@@ -52,7 +52,10 @@ class Rough:
                 message.packet.write(field.to_bytes(4, "big"))
             else:
                 message.add_string(field)
-        self.transport._send_user_message(message)
+        try:
+            self.transport._send_user_message(message)
+        except (EOFError, OSError):
+            raise Ended from None
 
     def hear(self, *wanted):
         """The next packet of these types; others are dropped. Raises Ended at the end of the connection."""
