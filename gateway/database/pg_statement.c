@@ -97,17 +97,32 @@ enum err pg_expect(struct pg_relay *pg, struct pg_operation operation)
 
 /* ---- texts that change what names stand for ---- */
 
-/* DEALLOCATE, DISCARD, DECLARE, CLOSE somewhere in it, if only in a comment: then names are not trusted until
- * it was answered. */
+static bool is_identifier(uint8_t letter)
+{
+    letter = text_lower(letter);
+    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_' ||
+           letter >= 0x80;
+}
+
+static bool begins_with_word(struct cursor text, const char *word)
+{
+    size_t len = strlen(word);
+    return text_begins_with(text, word) && (cursor_len(&text) == len || !is_identifier(text.at[len]));
+}
+
+/* Whether a statement in it may be DEALLOCATE, DISCARD, DECLARE or CLOSE: then names are not trusted until it
+ * was answered. A statement begins at the beginning, behind a semicolon, and perhaps behind a comment. */
 static bool is_unsettling(struct cursor text)
 {
+    bool may_begin = true;
     for (; text.at != text.end; text.at++) {
-        uint8_t letter = *text.at | 0x20;
-        if ((letter == 'd' && (text_begins_with(text, "deallocate") || text_begins_with(text, "discard") ||
-                               text_begins_with(text, "declare"))) ||
-            (letter == 'c' && text_begins_with(text, "close"))) {
+        uint8_t letter = *text.at;
+        if (may_begin && (begins_with_word(text, "deallocate") || begins_with_word(text, "discard") ||
+                          begins_with_word(text, "declare") || begins_with_word(text, "close"))) {
             return true;
         }
+        bool is_blank = letter == ' ' || (letter >= '\t' && letter <= '\r');
+        may_begin = letter == ';' || letter == '\n' || letter == '/' || (may_begin && is_blank);
     }
     return false;
 }
@@ -118,13 +133,6 @@ static struct cursor skip_blanks(struct cursor text)
         text.at++;
     }
     return text;
-}
-
-static bool is_identifier(uint8_t letter)
-{
-    letter = text_lower(letter);
-    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_' ||
-           letter >= 0x80;
 }
 
 /* The one name in `DEALLOCATE [PREPARE] name [;]`. @return false for anything else */

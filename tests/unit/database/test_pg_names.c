@@ -158,6 +158,29 @@ static void name_that_may_be_changed_under_way_is_not_trusted(void **state)
     end();
 }
 
+static void only_statements_that_change_names_make_them_untrusted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *line;
+    } CASES[] = {
+        {"select closed_at, 'x' from discarded", "3 execute of=1 "},
+        {"select a.close from declared", "3 execute of=1 "},
+        {"/* x */ CLOSE c", "3 execute of=0 "},
+        {"-- x\n discard all", "3 execute of=0 "},
+        {"select 1;declare c cursor for select 1", "3 execute of=0 "},
+    };
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        begin();
+        parse("s", "first");
+        sync_with("1", 'I');
+        CLIENT(&talk, 'Q', "s", CASES[i].text);
+        bind_to("", "s");
+        expect_line(CASES[i].line);
+        end();
+    }
+}
+
 /* A Parse that stood behind a DEALLOCATE and failed does not bring back what the DEALLOCATE dropped. */
 static void failed_parse_behind_a_deallocate_brings_nothing_back(void **state)
 {
@@ -247,6 +270,7 @@ int main(void)
         cmocka_unit_test(failed_close_leaves_the_text),
         cmocka_unit_test(deallocated_name_stands_for_nothing),
         cmocka_unit_test(name_that_may_be_changed_under_way_is_not_trusted),
+        cmocka_unit_test(only_statements_that_change_names_make_them_untrusted),
         cmocka_unit_test(failed_parse_behind_a_deallocate_brings_nothing_back),
         cmocka_unit_test(cursor_of_sql_is_not_taken_for_an_older_portal),
         cmocka_unit_test(portal_ends_with_its_transaction),
