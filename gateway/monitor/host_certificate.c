@@ -28,6 +28,13 @@ struct host_certificate {
     size_t len_bytes;
 };
 
+/* A clock that was set back makes what was minted before a thing of the future: it is asked for anew. */
+static bool is_fresh(int64_t renew_at_s)
+{
+    int64_t now_s = clock_wall_s();
+    return now_s < renew_at_s && now_s >= renew_at_s - RENEW_AFTER_S;
+}
+
 static void lower(char *text)
 {
     for (; *text != 0; text++) {
@@ -108,7 +115,7 @@ void host_certificate_tick(struct monitor *monitor)
 {
     const struct host_certificates *certificates = &monitor->host_certificates;
     if (monitor->signer.service.state == SERVICE_READY && !certificates->is_own_asked &&
-        clock_wall_s() >= certificates->own_renew_at_s) {
+        !is_fresh(certificates->own_renew_at_s)) {
         ask_own(monitor);
     }
 }
@@ -156,7 +163,7 @@ void host_certificate_ask(struct access *access)
 {
     struct monitor *monitor = access->connection->monitor;
     const struct host_certificate *kept = place_of(monitor, access->host);
-    if (kept != NULL && strcmp(kept->host, access->host) == 0 && clock_wall_s() < kept->renew_at_s) {
+    if (kept != NULL && strcmp(kept->host, access->host) == 0 && is_fresh(kept->renew_at_s)) {
         err_ignore(give(access, cursor_of(kept->bytes, kept->len_bytes))); /* else it is the plain key */
         return;
     }
