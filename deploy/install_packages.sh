@@ -7,7 +7,7 @@ packages_of() {
     case $1 in
         build) echo "build-essential cmake ninja-build pkg-config libssh-dev libssl-dev liburing-dev libyaml-dev" \
             "libpam0g-dev libseccomp-dev libzstd-dev libcmocka-dev zlib1g-dev libjansson-dev libvterm-dev" \
-            "libqrencode-dev" ;;
+            "libqrencode-dev libcurl4-openssl-dev" ;;
         demo) echo "openssh-client openssh-server iproute2 util-linux python3 libpam-oath age procps openssl" \
             "postgresql postgresql-client mariadb-server mariadb-client" ;;
         test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git liboath-dev oathtool" \

@@ -114,10 +114,10 @@ events: {folder}/events.jsonl
 libexec_dir: {bin_dir}
 pam: {{ service: bastion, confdir: {folder}/pam.d, writable: [{writable}] }}
 source_address: auto
-uids: {{ signer: {uid}, recorder: {uid_recorder}, pam: {uid_pam}, dial: {uid_dial},
+uids: {{ signer: {uid}, recorder: {uid_recorder}, pam: {uid_pam}, dial: {uid_dial}, token: {uid_token},
         sessions_first: {uid_sessions}, sessions_count: 1000 }}
 limits: {{ max_connections: {connections}, per_source: {connections}, startups: 200 }}
-{penalties}{times}"""
+{penalties}{times}{aws}"""
 
 PAM = """\
 auth     requisite  pam_oath.so usersfile={folder}/oath/users window=1 digits=6
@@ -245,10 +245,10 @@ class Gateway:
         return CONFIG.format(folder=self.folder, bastion_ip=self.network.bastion_ip, port=PORT,
                              recordings=self.recordings, min_free=self.settings.get("min_free", "64MiB"),
                              connections=self.settings.get("connections", 400), bin_dir=self.bin_dir, uid=uid, uid_recorder=uid + 1, uid_dial=uid + 2,
-                             uid_pam=uid + 3, uid_sessions=uid + 100,
+                             uid_pam=uid + 3, uid_token=uid + 4, uid_sessions=uid + 100,
                              writable=self.settings.get("writable", "{folder}/oath").format(folder=self.folder),
                              penalties=self.settings.get("penalties", f"no_penalties: [{self.network.user_net}]\n"),
-                             times=f"times: {times}\n" if times else "")
+                             times=f"times: {times}\n" if times else "", aws=self.settings.get("aws", ""))
 
     def write_names(self):
         """What the bastion's resolver knows. Written in place: the daemon's /etc/hosts is this very file."""
@@ -266,6 +266,7 @@ class Gateway:
         program = self.program("bastiond")
         before, events = (os.path.getsize(path) if os.path.exists(path) else 0 for path in (self.log, self.events))
         environment = {key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")}
+        environment.update(self.settings.get("environment", {}))
         environment.update(PATH=os.environ["PATH"], LANG="C.UTF-8")
         _child, self.daemon = processes.spawn(
             ["nsenter", f"--net=/run/netns/{self.network.bastion}", "unshare", "--mount", "--", "/bin/sh",

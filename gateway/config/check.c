@@ -18,7 +18,7 @@ static void check_uids(const struct gateway_config *config, const struct yaml_no
                        struct yaml_report *report)
 {
     const uint32_t services[] = {config->uids.signer, config->uids.recorder, config->uids.pam,
-                                 config->uids.dial};
+                                 config->uids.dial, config->uids.token};
     const uint64_t first = config->uids.sessions_first;
     const uint64_t end = first + config->uids.sessions_count;
     enum { NOBODY = 65534 };

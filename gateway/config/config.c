@@ -40,7 +40,7 @@ static const struct gateway_config DEFAULTS = {
     .pam = {.service = "bastion", .writable = {"/var/lib/bastion/oath"}, .writable_count = 1},
     .source = CONFIG_SOURCE_AUTO,
     .min_free_bytes = 1ULL << 30,
-    .uids = {64001, 64002, 64003, 64004, 64100, 1024},
+    .uids = {64001, 64002, 64003, 64004, 64005, 64100, 1024},
     .limits = {.max_connections = 512, .per_source = 32, .startups = 64},
     .times = {.banner_s = 10, .kex_s = 30, .auth_s = 120, .factor_s = 90, .alive_s = 180},
 };
@@ -254,11 +254,51 @@ static void read_uids(void *context, const struct yaml_node *value, void *into)
         {.name = "recorder", U32(uids.recorder, UID_FIRST, UID_LAST)},
         {.name = "pam", U32(uids.pam, UID_FIRST, UID_LAST)},
         {.name = "dial", U32(uids.dial, UID_FIRST, UID_LAST)},
+        {.name = "token", U32(uids.token, UID_FIRST, UID_LAST)},
         {.name = "sessions_first", U32(uids.sessions_first, UID_FIRST, UID_LAST)},
         {.name = "sessions_count", U32(uids.sessions_count, 1, 65536)},
     };
     struct loading *loading = context;
     (void)yaml_map_read(loading->report, value, "\"uids\"", FIELDS, COUNT_OF(FIELDS), loading, into);
+}
+
+static void read_aws_source(void *context, const struct yaml_node *value, void *into)
+{
+    static const struct {
+        const char *name;
+        enum config_aws_source source;
+    } SOURCES[] = {{"instance", CONFIG_AWS_INSTANCE},
+                   {"environment", CONFIG_AWS_ENVIRONMENT},
+                   {"file", CONFIG_AWS_FILE}};
+    struct gateway_config *config = into;
+    for (size_t i = 0; value->kind == YAML_TEXT && i < COUNT_OF(SOURCES); i++) {
+        if (cursor_equal_text(value->text, SOURCES[i].name)) {
+            config->aws.source = SOURCES[i].source;
+            return;
+        }
+    }
+    struct loading *loading = context;
+    FAIL(loading, value, "\"credentials\" must be instance, environment or file");
+}
+
+static void read_aws(void *context, const struct yaml_node *value, void *into)
+{
+    static const struct yaml_field FIELDS[] = {
+        {.name = "credentials", .read = read_aws_source},
+        {.name = "file", PATH(aws.file)},
+        {.name = "profile",
+         .type = YAML_FIELD_TEXT,
+         .max = CONFIG_NAME_BYTES,
+         .offset = offsetof(struct gateway_config, aws.profile)},
+    };
+    struct loading *loading = context;
+    struct gateway_config *config = into;
+    if (!yaml_map_read(loading->report, value, "\"aws\"", FIELDS, COUNT_OF(FIELDS), loading, into)) {
+        return;
+    }
+    if ((config->aws.source == CONFIG_AWS_FILE) != (config->aws.file[0] != 0)) {
+        FAIL(loading, value, "\"file\" belongs to \"credentials: file\", and is needed there");
+    }
 }
 
 static void read_limits(void *context, const struct yaml_node *value, void *into)
@@ -309,6 +349,7 @@ static const struct yaml_field FIELDS[] = {
      .min = 1 << 20,
      .max = 1ULL << 50,
      .offset = offsetof(struct gateway_config, min_free_bytes)},
+    {.name = "aws", .read = read_aws},
     {.name = "uids", .read = read_uids},
     {.name = "limits", .read = read_limits},
     {.name = "no_penalties", .read = read_no_penalties},

@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "state.h"
 
-enum { CHILD_FIRST_FD = IPC_CHANNEL_FD + 1, CHILD_FDS_MAX = 8 };
+enum { CHILD_FIRST_FD = IPC_CHANNEL_FD + 1, CHILD_FDS_MAX = 8, CHILD_ENVIRONMENT_MAX = 8 };
 
 static int open_pidfd(pid_t pid)
 {
@@ -57,10 +57,27 @@ static bool add_attributes(posix_spawnattr_t *attributes)
            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) == 0;
 }
 
+static void pass_environment(const char *const *names, char **ret)
+{
+    size_t count = 0;
+    for (; names != NULL && *names != NULL; names++) {
+        size_t len = strlen(*names);
+        for (char **at = environ; *at != NULL && count < CHILD_ENVIRONMENT_MAX; at++) {
+            if (strncmp(*at, *names, len) == 0 && (*at)[len] == '=') {
+                ret[count++] = *at;
+            }
+        }
+    }
+    ret[count] = NULL;
+}
+
 static enum err spawn(const char *path, const struct child_start *start, int channel, int null_fd,
                       pid_t *ret_pid)
 {
-    static char *const ENVIRONMENT[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
+    static char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    static char locale_variable[] = "LC_ALL=C.UTF-8";
+    char *environment[CHILD_ENVIRONMENT_MAX + 3] = {path_variable, locale_variable};
+    pass_environment(start->environment, environment + 2);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     if (posix_spawn_file_actions_init(&actions) != 0) {
@@ -72,7 +89,7 @@ static enum err spawn(const char *path, const struct child_start *start, int cha
     }
     enum err err = ERR_MEMORY;
     if (add_descriptors(&actions, start, channel, null_fd) && add_attributes(&attributes)) {
-        errno = posix_spawn(ret_pid, path, &actions, &attributes, start->argv, ENVIRONMENT);
+        errno = posix_spawn(ret_pid, path, &actions, &attributes, start->argv, environment);
         err = errno == 0 ? ERR_NONE : ERR_SYSTEM;
     }
     (void)posix_spawnattr_destroy(&attributes);

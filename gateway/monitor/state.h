@@ -30,6 +30,7 @@ enum {
     MONITOR_TICK_MS = 1000,
     MONITOR_END_GRACE_US = 5000000, /* from CONNECTION_END to SIGKILL: time to show the sentence */
     MONITOR_DIAL_TIMEOUT_MS = 10000,
+    MONITOR_TOKEN_TIMEOUT_S = 10,
     MONITOR_SIGNER_CALLS_MAX = 8192, /* unanswered questions to the signer */
     MONITOR_RESTART_PAUSE_US = 1000000,
     /* A client that was told to show the factor begins at once; others wait this long for it to begin. */
@@ -153,7 +154,9 @@ struct access {
     bool is_database;   /* the session reads who logs in where, and statements */
     char target_name[POLICY_ID_BYTES];
     char peer_address[LIMIT_ADDRESS_BYTES], local_address[LIMIT_ADDRESS_BYTES];
-    struct child *dial; /* OWNED */
+    struct child *dial;  /* OWNED */
+    struct child *token; /* OWNED, the maker of a password */
+    uint64_t token_deadline_us;
     uint64_t dial_deadline_us;
     int target_fd; /* OWNED, -1: not there, or handed over; it waits for the host certificate */
     bool is_host_certificate_asked;
@@ -369,7 +372,8 @@ struct child_start {
     char *const *argv;
     const int *fds; /* given as 4, 5, ... after the channel; all stay ours */
     unsigned fd_count;
-    bool is_silent; /* stderr is /dev/null */
+    bool is_silent;                 /* stderr is /dev/null */
+    const char *const *environment; /* names of variables that are passed on, NULL-terminated; NULL: none */
     void *owner;
     child_message *on_message;
     child_exit *on_exit;
@@ -599,7 +603,13 @@ void target_grant(struct access *access, const struct policy_decision *decision,
 void target_grant_stream(struct access *access);
 void target_forget_grant(struct access *access);
 void target_certified(struct access *access, bool is_ok, struct cursor certificate);
+/** What the target would let us in with cannot be had. */
+void target_no_credential(struct access *access, const char *sentence);
 void target_recorded(struct access *access, bool is_ok, const char *sentence);
+
+/* target_token.c: a token of AWS as the password of a database */
+/** Its coming is told by target_certified(). */
+MUST_CHECK enum err token_ask(struct access *access, const struct policy_database *database);
 
 /* target_database.c */
 /** The session reads what this target is told, and takes part in it. */

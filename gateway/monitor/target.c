@@ -66,6 +66,7 @@ void target_done(struct access *access)
 {
     struct connection *connection = access->connection;
     child_done(&access->dial);
+    child_done(&access->token);
     target_forget_grant(access);
     secret_done(&access->cancel_key);
     free(access->host_certificate);
@@ -471,6 +472,11 @@ void target_tick(struct access *access, uint64_t now_us)
     if (access->state == ACCESS_DIALLING && now_us >= access->dial_deadline_us) {
         target_deny(access, "target.not_reached", "D-DIAL-TIMEOUT", "the target did not answer in time");
         target_done(access);
+        return;
+    }
+    if (access->token != NULL && now_us >= access->token_deadline_us) {
+        child_done(&access->token);
+        target_no_credential(access, "the bastion got no token of AWS in time");
         return;
     }
     uint64_t limit_us = ((uint64_t)access->session_limit_s + SESSION_GRACE_S) * US_PER_S;

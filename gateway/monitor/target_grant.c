@@ -162,6 +162,13 @@ void target_certified(struct access *access, bool is_ok, struct cursor certifica
     grant_if_complete(access);
 }
 
+void target_no_credential(struct access *access, const char *sentence)
+{
+    if (access->state == ACCESS_GRANTING && access->needs_credential) {
+        login_failed(access, sentence);
+    }
+}
+
 void target_recorded(struct access *access, bool is_ok, const char *sentence)
 {
     if (access->state != ACCESS_GRANTING) {
@@ -178,6 +185,20 @@ void target_recorded(struct access *access, bool is_ok, const char *sentence)
     grant_if_complete(access);
 }
 
+/* A certificate for a host, a token for a database of RDS; all else needs none, or is the engineer's. */
+static enum err ask_credential(struct access *access, struct cursor public_key)
+{
+    struct policy_target target;
+    if (access->kind == POLICY_TARGET_SSH) {
+        access->needs_credential = true;
+        return ask_certificate(access, public_key);
+    }
+    TRY(policy_target(access->connection->monitor->policy, access->host, access->port, &target));
+    access->needs_credential =
+        access->is_database && access->cancels[0] == 0 && target.database.login == POLICY_LOGIN_RDS_IAM;
+    return access->needs_credential ? token_ask(access, &target.database) : ERR_NONE;
+}
+
 void target_grant(struct access *access, const struct policy_decision *decision, struct cursor public_key)
 {
     access->grant = malloc(sizeof *access->grant);
@@ -188,9 +209,7 @@ void target_grant(struct access *access, const struct policy_decision *decision,
     *access->grant = decision->grant;
     access->state = ACCESS_GRANTING;
     report_decision(access, true, "");
-    access->needs_credential = access->kind == POLICY_TARGET_SSH;
-    bool is_ready = open_recording(access) == ERR_NONE;
-    if (!is_ready || (access->needs_credential && ask_certificate(access, public_key) != ERR_NONE)) {
+    if (open_recording(access) != ERR_NONE || ask_credential(access, public_key) != ERR_NONE) {
         login_failed(access, "the bastion cannot record or sign right now; please try again in a moment");
     }
 }

@@ -32,10 +32,6 @@ const struct sandbox_call SANDBOX_CORE_CALLS[] = {
 _Static_assert(sizeof SANDBOX_CORE_CALLS / sizeof SANDBOX_CORE_CALLS[0] == SANDBOX_CORE_CALL_COUNT,
                "the count in page.h");
 
-const struct sandbox_page *const SANDBOX_PAGES[] = {&SANDBOX_SESSION,
-                                                    &SANDBOX_SIGNER,
-                                                    &SANDBOX_RECORDER,
-                                                    &SANDBOX_PAM,
-                                                    &SANDBOX_DIAL,
-                                                    &SANDBOX_MONITOR,
-                                                    NULL};
+const struct sandbox_page *const SANDBOX_PAGES[] = {
+    &SANDBOX_SESSION, &SANDBOX_SIGNER, &SANDBOX_RECORDER, &SANDBOX_PAM,
+    &SANDBOX_DIAL,    &SANDBOX_TOKEN,  &SANDBOX_MONITOR,  NULL};

@@ -36,6 +36,12 @@ enum config_source {
 };
 
 /** Every key of the file with its default where it was left out. All paths are absolute. */
+enum config_aws_source {
+    CONFIG_AWS_INSTANCE,    /* the metadata service of the EC2 instance */
+    CONFIG_AWS_ENVIRONMENT, /* what bastiond was started with */
+    CONFIG_AWS_FILE,        /* a shared credentials file */
+};
+
 struct gateway_config {
     struct config_listen listen[CONFIG_LISTEN_MAX]; /* default: [::]:22 and 0.0.0.0:22 */
     size_t listen_count;
@@ -80,15 +86,22 @@ struct gateway_config {
         size_t writable_count;
     } pam;
 
+    /* Credentials of AWS, for logins at databases with `login: rds-iam`. */
+    struct {
+        enum config_aws_source source;   /* CONFIG_AWS_INSTANCE */
+        char file[CONFIG_PATH_BYTES];    /* CONFIG_AWS_FILE */
+        char profile[CONFIG_NAME_BYTES]; /* default */
+    } aws;
+
     enum config_source source;
     struct network source_address; /* CONFIG_SOURCE_FIXED */
     uint64_t min_free_bytes;       /* 1 GiB: below it new sessions are refused */
 
     /* Numeric, so that nothing depends on a name service. All different; none is 0 or 65534. */
     struct {
-        uint32_t signer, recorder, pam, dial; /* 64001..64004 */
-        uint32_t sessions_first;              /* 64100: each connection gets a uid of its own ... */
-        uint32_t sessions_count;              /* 1024: ... of this many */
+        uint32_t signer, recorder, pam, dial, token; /* 64001..64005 */
+        uint32_t sessions_first;                     /* 64100: each connection gets a uid of its own ... */
+        uint32_t sessions_count;                     /* 1024: ... of this many */
     } uids;
 
     struct {

@@ -5,7 +5,7 @@
 #include "base/cursor.h"
 #include "base/err.h"
 
-enum ipc_peer { PEER_MONITOR, PEER_SESSION, PEER_SIGNER, PEER_RECORDER, PEER_PAM, PEER_DIAL };
+enum ipc_peer { PEER_MONITOR, PEER_SESSION, PEER_SIGNER, PEER_RECORDER, PEER_PAM, PEER_DIAL, PEER_TOKEN };
 
 /** Phases of one engineer connection; only the monitor moves them forward. */
 enum ipc_phase {

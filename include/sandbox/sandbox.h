@@ -16,7 +16,7 @@
 /** What one process may do. */
 struct sandbox_page;
 extern const struct sandbox_page SANDBOX_SESSION, SANDBOX_SIGNER, SANDBOX_RECORDER, SANDBOX_PAM, SANDBOX_DIAL,
-    SANDBOX_MONITOR;
+    SANDBOX_TOKEN, SANDBOX_MONITOR;
 
 /** What is missing on this machine, and what to do about it. */
 struct sandbox_refusal {

@@ -223,6 +223,28 @@ static const struct attempt DIAL[] = {
     WORKS(sends_to_the_monitor),
 };
 
+static const struct attempt TOKEN[] = {
+    KILLED(opens_passwd),
+    KILLED(opens_shadow),
+    KILLED(writes_hosts),
+    KILLED(makes_a_file_in_tmp),
+    KILLED(maps_code),
+    KILLED(opens_unix),
+    KILLED(opens_packets),
+    KILLED(opens_vsock),
+    KILLED(listens),
+    KILLED(runs_a_program),
+    KILLED(makes_a_process),
+    KILLED(traces),
+    KILLED(signals),
+    KILLED(makes_a_ring),
+    KILLED(becomes_root),
+    WORKS(opens_ipv4),
+    WORKS(connects_to_where_nobody_listens),
+    WORKS(sends_to_the_monitor),
+    WORKS(receives_from_the_monitor),
+};
+
 static const struct attempt PAM[] = {
     FAILS(writes_hosts, EACCES),
     FAILS(opens_shadow, EACCES),
@@ -263,7 +285,7 @@ static const struct attempt MONITOR[] = {
 
 static const struct role ROLES[] = {
     {&SANDBOX_SIGNER, -1}, {&SANDBOX_RECORDER, LOOP_RECORDER}, {&SANDBOX_DIAL, -1},
-    {&SANDBOX_PAM, -1},    {&SANDBOX_MONITOR, LOOP_MONITOR},
+    {&SANDBOX_PAM, -1},    {&SANDBOX_MONITOR, LOOP_MONITOR},   {&SANDBOX_TOKEN, -1},
 };
 
 static void play_signer(void **state)
@@ -285,6 +307,11 @@ static void play_pam(void **state)
 static void play_monitor(void **state)
 {
     captive_play(&ROLES[4], *state);
+}
+
+static void play_token(void **state)
+{
+    captive_play(&ROLES[5], *state);
 }
 
 static int prepare(void **state)
@@ -357,6 +384,7 @@ int main(void)
     ADD_ALL(suite, "signer", play_signer, SIGNER)
     ADD_ALL(suite, "recorder", play_recorder, RECORDER)
     ADD_ALL(suite, "dial", play_dial, DIAL)
+    ADD_ALL(suite, "token", play_token, TOKEN)
     ADD_ALL(suite, "pam", play_pam, PAM)
     ADD_ALL(suite, "monitor", play_monitor, MONITOR)
     add_operations(suite, "recorder", play_recorder, LOOP_RECORDER, suite->operations[0]);

@@ -36,7 +36,7 @@ static void check_every_message_from_every_wrong_peer_is_refused(void **state)
     (void)state;
     for (unsigned type = 1; type < IPC_TYPE_COUNT; type++) {
         const struct ipc_row *row = ipc_row(type);
-        for (unsigned peer = PEER_MONITOR; peer <= PEER_DIAL; peer++) {
+        for (unsigned peer = PEER_MONITOR; peer <= PEER_TOKEN; peer++) {
             struct ipc_ledger ledger = {0};
             struct ipc_message message = message_of(type, 0);
             message.fd_count = row->fds;
