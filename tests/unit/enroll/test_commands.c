@@ -304,11 +304,12 @@ static void init_makes_the_folders_for_their_users(void **state)
 {
     (void)state;
     shell("rm -rf %s/var; mkdir -m 755 %s/var", folder, folder);
-    shell("cd %s && printf 'keys: { host: %s/k/host, inner: %s/k/inner, user_ca: %s/k/user_ca, host_ca: "
-          "%s/k/host_ca, log: %s/k/log }\\nstate_dir: %s/var/state\\nevents: %s/var/log/events\\nkeys_dir: "
-          "%s/var/keys\\nrecordings_dir: %s/var/state/r\\nevidence_dir: %s/var/state/e\\npam: { writable: "
-          "[%s/var/state/oath, /dev/null] }\\n' >bastiond.yaml",
-          folder, folder, folder, folder, folder, folder, folder, folder, folder, folder, folder, folder);
+    /* "@" is the folder. */
+    shell("printf 'keys: { host: @/k/host, inner: @/k/inner, user_ca: @/k/user_ca, host_ca: @/k/host_ca, "
+          "db_ca: @/k/db_ca, log: @/k/log }\\nstate_dir: @/var/state\\nevents: @/var/log/events\\n"
+          "keys_dir: @/var/keys\\nrecordings_dir: @/var/state/r\\nevidence_dir: @/var/state/e\\n"
+          "pam: { writable: [@/var/state/oath, /dev/null] }\\n' | sed 's,@,%s,g' >%s/bastiond.yaml",
+          folder, folder);
     char config[64];
     (void)snprintf(config, sizeof config, "%s/bastiond.yaml", folder);
     for (int round = 0; round < 2; round++) {
