@@ -96,45 +96,50 @@ static void warn_of_dead_rules(struct loader *loader)
     }
 }
 
-/* A grant holds so many bytes of commands; what is more would be denied without a word. */
-static void warn_of_many_commands(struct loader *loader)
+/* What the rules for one target list, in bytes of a grant. */
+enum listed { LISTED_COMMANDS, LISTED_PLACES, LISTED_PATHS, LISTED_DATABASES, LISTED_KINDS };
+
+static void add_listed(const struct can *can, size_t totals[static LISTED_KINDS])
 {
+    enum { ENTRY_BYTES = 10 }; /* of a struct grant_database, besides its names */
+    size_t names = cursor_len(&can->db_users) + cursor_len(&can->db_databases);
+    totals[LISTED_COMMANDS] += cursor_len(&can->patterns);
+    totals[LISTED_PLACES] += cursor_len(&can->places);
+    totals[LISTED_PATHS] += cursor_len(&can->paths);
+    totals[LISTED_DATABASES] += names == 0 ? 0 : names + ENTRY_BYTES;
+}
+
+/* A grant holds so many bytes of each; what is more would be denied without a word. */
+static void warn_of_many(struct loader *loader)
+{
+    static const struct {
+        const char *what;
+        size_t max_bytes;
+    } KINDS[LISTED_KINDS] = {
+        [LISTED_COMMANDS] = {"commands", GRANT_PATTERNS_BYTES},
+        [LISTED_PLACES] = {"places for forwards", GRANT_PLACES_BYTES},
+        [LISTED_PATHS] = {"paths for sftp", GRANT_PATHS_BYTES},
+        [LISTED_DATABASES] = {"users and databases", GRANT_DATABASES_BYTES},
+    };
     const struct policy *policy = loader->policy;
     const struct bit_table *table = &policy->rule_bits;
     for (uint32_t target = 0; target < policy->target_count; target++) {
         const uint64_t *row = bit_table_row(table->by_target, table, target);
-        size_t total = 0;
-        size_t places = 0;
-        size_t paths = 0;
+        const struct target *found = &policy->targets[target];
+        size_t totals[LISTED_KINDS] = {0};
         for (size_t i = 0; i < policy->rule_count; i++) {
-            bool applies = (row[i / 64] >> i % 64 & 1) != 0;
-            total += applies ? cursor_len(&policy->rules[i].can.patterns) : 0;
-            places += applies ? cursor_len(&policy->rules[i].can.places) : 0;
-            paths += applies ? cursor_len(&policy->rules[i].can.paths) : 0;
+            if ((row[i / 64] >> i % 64 & 1) != 0) {
+                add_listed(&policy->rules[i].can, totals);
+            }
         }
-        if (total > GRANT_PATTERNS_BYTES) {
-            const struct target *found = &policy->targets[target];
-            yaml_report_warning(
-                loader->report, found->line, found->column,
-                "the rules for target \"%s\" list %zu bytes of commands; a person to whom more than "
-                "%d bytes apply gets only the first ones",
-                found->name, total, GRANT_PATTERNS_BYTES);
-        }
-        if (paths > GRANT_PATHS_BYTES) {
-            const struct target *found = &policy->targets[target];
-            yaml_report_warning(
-                loader->report, found->line, found->column,
-                "the rules for target \"%s\" list %zu bytes of paths for sftp; a person to whom more than %d "
-                "bytes apply gets only the first ones",
-                found->name, paths, GRANT_PATHS_BYTES);
-        }
-        if (places > GRANT_PLACES_BYTES) {
-            const struct target *found = &policy->targets[target];
-            yaml_report_warning(
-                loader->report, found->line, found->column,
-                "the rules for target \"%s\" list %zu bytes of places for forwards; a person to whom more "
-                "than %d bytes apply gets only the first ones",
-                found->name, places, GRANT_PLACES_BYTES);
+        for (size_t i = 0; i < LISTED_KINDS; i++) {
+            if (totals[i] > KINDS[i].max_bytes) {
+                yaml_report_warning(
+                    loader->report, found->line, found->column,
+                    "the rules for target \"%s\" list %zu bytes of %s; a person to whom more than %zu "
+                    "bytes apply gets only the first ones",
+                    found->name, totals[i], KINDS[i].what, KINDS[i].max_bytes);
+            }
         }
     }
 }
@@ -144,5 +149,6 @@ void check_policy(struct loader *loader)
     check_hosts(loader);
     warn_of_unused(loader);
     warn_of_dead_rules(loader);
-    warn_of_many_commands(loader);
+    lint_rules(loader);
+    warn_of_many(loader);
 }

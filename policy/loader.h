@@ -88,5 +88,7 @@ void load_nevers(struct loader *loader, const struct yaml_node *section);
 size_t load_tests(struct loader *loader, const struct yaml_node *section, bool is_complete);
 /** What can only be seen in the whole: overlaps (errors), things that have no effect (warnings). */
 void check_policy(struct loader *loader);
+/** Warns of rules that another one makes needless. */
+void lint_rules(struct loader *loader);
 
 #endif

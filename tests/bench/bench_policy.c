@@ -1,6 +1,7 @@
 /* How long loading and deciding take for a large policy: 10,000 people, 1,000 targets, 5,000 rules, and the
  * same decisions by the plain walk that policy_explain() does. Prints times and ratios; no limit is asserted.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,8 +62,9 @@ static void write_rules(FILE *out)
         (void)fprintf(
             out,
             "- id: rule-%d\n  who: [team-%d]\n  to: [%s]\n  as: [ec2-user]\n"
-            "  can: { shell: true, exec: [[/usr/bin/deploy, \"*\"]] }\n  when: { mfa: 8h, from: [vpn] }\n",
-            i, i % (PEOPLE / GROUP_SIZE), to);
+            "  can: { shell: true, exec: [[/usr/bin/deploy, \"*\"]] }\n  when: { mfa: 8h, from: [vpn]%s }\n",
+            i, i % (PEOPLE / GROUP_SIZE), to,
+            i % 2 == 0 ? "" : ", hours: \"daily 00:00-24:00 Europe/Berlin\"");
     }
     (void)fprintf(out, "never:\n- { id: no-agent, deny: [agent, x11] }\n");
 }
@@ -90,7 +92,8 @@ static double decide_many(const struct policy *policy, int count, bool is_plain,
                                          .port = 22,
                                          .account = "ec2-user",
                                          .factor = &FRESH,
-                                         .action = POLICY_SHELL};
+                                         .action = POLICY_SHELL,
+                                         .at_s = 1795424400 + (int64_t)i * 3600};
         struct policy_explanation explanation;
         struct policy_decision decision;
         if (is_plain) {
@@ -122,14 +125,16 @@ int main(void)
     double start_us = now_us();
     enum err err = policy_load(cursor_of(text, len), "bench.yaml", &report, &policy);
     double load_us = now_us() - start_us;
+    double heap_mib = (double)mallinfo2().uordblks / (1 << 20) + (double)mallinfo2().hblkhd / (1 << 20);
     if (err != ERR_NONE) {
         char line[YAML_LINE_BYTES];
         (void)printf("%s: %s\n", err_text(err), yaml_report_line(&report.findings, 0, line));
         free(text);
         return 1;
     }
-    (void)printf("load: %zu bytes, %zu people, %zu targets, %zu rules: %.1f ms\n", len, report.people_count,
-                 report.target_count, report.rule_count, load_us / 1e3);
+    (void)printf(
+        "load: %zu bytes, %zu people, %zu targets, %zu rules: %.1f ms, %.1f MiB kept with the text\n", len,
+        report.people_count, report.target_count, report.rule_count, load_us / 1e3, heap_mib);
     unsigned allowed = 0;
     unsigned plain_allowed = 0;
     double decide_us = decide_many(policy, DECISIONS, false, &allowed);

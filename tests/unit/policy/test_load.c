@@ -329,6 +329,17 @@ static const struct {
      "- { id: r, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { mfa: 1h } }\n",
      "p.yaml:16:3: the id \"r\" is used already, in line 15"},
 
+    {RULES,
+     "rules:\n- { id: r, who: [dba], to: [web], as: [ec2-user, deploy], can: { shell: true, exec: true }, "
+     "when: { mfa: "
+     "8h } }\n- { id: s, who: [dba], to: [web], as: [ec2-user], can: { exec: [[id]] }, when: { mfa: 1h, "
+     "from: [vpn] } "
+     "}\n",
+     "p.yaml:16:3: warning: rule \"s\" adds nothing: rule \"r\" (p.yaml:15) gives all of it"},
+    {RULES,
+     "rules:\n- { id: r, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { mfa: 8h } }\n"
+     "- { id: s, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, when: { mfa: 8h } }\n",
+     "p.yaml:16:3: warning: rule \"s\" adds nothing: rule \"r\" (p.yaml:15) gives all of it"},
     {NEVER, "never: [{ id: dba, deny: [agent] }]\n",
      "p.yaml:17:9: the id \"dba\" is used already, in line 15"},
     {NEVER, "never: [{ id: n }]\n", "p.yaml:17:9: an entry of \"never\" needs the key \"deny\""},
@@ -519,10 +530,43 @@ static void load_hash_is_sha256_of_the_bytes(void **state)
     policy_free(NULL);
 }
 
+/* What looks like the same and is not: each of these has an effect. */
+static void load_rules_that_add_something_are_not_warned_of(void **state)
+{
+    (void)state;
+    static const char *const SECOND[] = {
+        "as: [deploy], can: { shell: true }, when: { mfa: 8h, from: [vpn] }",
+        "as: [ec2-user], can: { exec: true }, when: { mfa: 8h, from: [vpn] }",
+        "as: [ec2-user], can: { shell: true }, when: { mfa: 8h, from: [10.0.0.0/8] }",
+        "as: [ec2-user], can: { shell: true }, when: { mfa: 8h, from: [vpn] }, limits: { idle: 1m }",
+        "as: [ec2-user], can: { shell: true }, when: { mfa: 8h, from: [vpn] }, record: { input: all }",
+        "as: [ec2-user], can: { sftp: { read: [/srv/**] } }, when: { mfa: 8h, from: [vpn] }",
+        "as: [ec2-user], can: { forward: [\"localhost:1\"] }, when: { mfa: 8h, from: [vpn] }",
+    };
+    for (size_t i = 0; i < COUNT_OF(SECOND); i++) {
+        char rules[1024];
+        char text[TEXT_BYTES];
+        (void)snprintf(rules, sizeof rules,
+                       "rules:\n- { id: r, who: [dba], to: [web], as: [ec2-user], can: { shell: true }, "
+                       "when: { mfa: 8h, "
+                       "from: [vpn] } }\n- { id: s, who: [dba], to: [web], %s }\n",
+                       SECOND[i]);
+        put_together(text, RULES, rules);
+        struct policy_report report;
+        assert_int_equal(load(cursor_of_text(text), &report), ERR_NONE);
+        for (size_t j = 0; j < report.findings.count; j++) {
+            if (strstr(report.findings.findings[j].message, "adds nothing") != NULL) {
+                fail_msg("%s", SECOND[i]);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest RUN[] = {
         cmocka_unit_test(load_good_policy_has_no_findings),
+        cmocka_unit_test(load_rules_that_add_something_are_not_warned_of),
         cmocka_unit_test(load_each_mistake_is_told_with_its_place),
         cmocka_unit_test(load_cut_before_the_rules_is_refused),
         cmocka_unit_test(load_many_errors_are_counted_and_twenty_kept),
