@@ -12,7 +12,8 @@ packages_of() {
             "postgresql postgresql-client mariadb-server mariadb-client" ;;
         test) echo "clang clang-format clang-tidy libclang-rt-14-dev binutils shellcheck git liboath-dev oathtool" \
             "openssl xxd zstd asciinema putty-tools dropbear-bin rsync curl libpam-google-authenticator" ;;
-        clients) echo "putty-tools dropbear-bin python3-paramiko python3-asyncssh ansible-core sshfs" ;;
+        clients) echo "putty-tools dropbear-bin python3-paramiko python3-asyncssh ansible-core sshfs" \
+            "python3-psycopg2 libpostgresql-jdbc-java libmariadb-java default-jdk-headless" ;;
         # Where node comes from elsewhere, npm comes with it and Debian's package does not fit.
         node) command -v npm >/dev/null || echo "nodejs npm" ;;
         *) echo "install_packages.sh: $1: build, demo, test, clients or node" >&2; exit 2 ;;

@@ -27,7 +27,7 @@ const struct sandbox_page SANDBOX_SESSION = {
     .limits = {{RLIMIT_NPROC, "NPROC", 0, "no process, no thread"},
                {RLIMIT_FSIZE, "FSIZE", 0, "no file grows"},
                {RLIMIT_CORE, "CORE", 0, "keys do not reach a disk"},
-               {RLIMIT_NOFILE, "NOFILE", 64, "16 accesses with two descriptors each, and a few"},
+               {RLIMIT_NOFILE, "NOFILE", 96, "32 accesses with two descriptors each, and a few"},
                {RLIMIT_AS, "AS", 512UL << 20, "memory of one connection"}},
     .namespaces = 1U << SANDBOX_MOUNT | 1U << SANDBOX_NET | 1U << SANDBOX_IPC | 1U << SANDBOX_UTS,
     .highest_fd = 4,

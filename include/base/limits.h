@@ -19,7 +19,7 @@ enum {
     LIMIT_AUTH_PROBES = 20,            /* unsigned key offers per connection: an agent may hold many keys */
     LIMIT_COMMANDS_PER_CONNECTION = 4, /* of the bastion itself, at once: people type one */
     LIMIT_COMMAND_BYTES = 512,         /* `ssh bastion WORDS` */
-    LIMIT_ACCESSES_PER_CONNECTION = 16,       /* targets open at once on one connection */
+    LIMIT_ACCESSES_PER_CONNECTION = 32,       /* targets open at once on one connection: pools of databases */
     LIMIT_CHANNELS_PER_ACCESS = 16,           /* RFC 4254 channels open at once towards one target */
     LIMIT_PACKET_PAYLOAD_BYTES = 65536 + 512, /* the largest SSH packet payload that we accept or make */
     LIMIT_LOGIN_PAYLOAD_BYTES = 35000, /* the same before the login: RFC 4253 section 6.1 asks for no more */
