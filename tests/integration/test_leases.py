@@ -3,14 +3,15 @@
 import os
 import signal
 import subprocess
+import unittest
 
-from support import CODE_PROMPT, LabCase, eventually, processes, read, write
+from support import CODE_PROMPT, IS_QUICK, LabCase, eventually, processes, read, write
 
 FAN_OUT = 50  # parallel connections of one ansible run
 
 
 class LeaseTest(LabCase):
-    people = ("anna", "bert", "carl", "dora", "emil", "fred")
+    people = ("anna", "bert", "carl", "dora", "emil", "fred", "gerd")
 
     @classmethod
     def setUpClass(cls):
@@ -122,3 +123,22 @@ class LeaseTest(LabCase):
             write(place + ".go", "")
             self.finish(first)
             terminal.expect(CODE_PROMPT)
+
+    @unittest.skipIf(IS_QUICK, "the shortest age that a rule can name is a minute")
+    def test_rule_that_wants_a_fresher_factor_asks_again(self):
+        path = self.lab.gateway.policy
+        before = read(path)
+        self.addCleanup(self.reload, path, before)
+        self.log_in("gerd")
+        self.reload(path, before.replace("mfa: 8h", "mfa: 1m").replace("mfa_age: 5m", "mfa_age: 30s"))
+        eventually(lambda: self.ssh("node1", "true", person="gerd", options=self.through("gerd")).returncode == 255,
+                   "the lease is too old for every rule", 120)
+        self.reload(path, before)
+        known = self.ssh("node1", "echo yes", person="gerd", options=self.through("gerd"))
+        self.assertEqual((known.returncode, known.stdout), (0, b"yes\n"), known.stderr)
+
+    def reload(self, path, text):
+        mark = len(self.events())
+        write(path, text)
+        self.lab.gateway.reload()
+        eventually(lambda: self.events_since(mark, event="policy.loaded"), "the policy is loaded")
