@@ -209,18 +209,22 @@ def rate(ways, options):
     ways_in = (("logins to node1 per second, 8 in parallel", ("node1", "true")),
                ("connections to the jump host per second, 8 in parallel", ("-W", "node1:22", "jump")))
     for name, words in ways_in:
-        row = Row(name, "1/s", ">= 1.5", is_more_better=True)
+        row, cpu = Row(name, "1/s", ">= 1.5", is_more_better=True), Row(name, "CPU ms each")
+        counts_before = {side: ways.count(side) for side in SIDES}
 
         def one(side, words=words):
             return subprocess.run(ways.ssh(side, *words), stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, check=False)
 
         for side in turns(options.repeat):
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
-                began = time.monotonic()
+                before, began = ways.cpu_s(side), time.monotonic()
                 for done in pool.map(one, [side] * options.crowd):
                     check(done, name)
                 row.add(side, options.crowd / (time.monotonic() - began))
+            ways.settle(side, counts_before[side])
+            cpu.add(side, (ways.cpu_s(side) - before) * 1e3 / options.crowd)
         yield row
+        yield cpu
 
 
 def _idle(ways, side, count):
