@@ -117,6 +117,14 @@ static MUST_CHECK enum err add_folder(const char *folder, bool is_trusted, uint8
     return err;
 }
 
+/* A bundle that the gateway has kept. */
+static bool is_kept(const char *path)
+{
+    static const char END[] = POLICY_BUNDLE_END;
+    size_t len = strlen(path);
+    return len >= sizeof END && strcmp(path + len - (sizeof END - 1), END) == 0;
+}
+
 enum err policy_files_read(const char *path, bool is_trusted, uint8_t **ret_bytes, size_t *ret_len,
                            char *ret_path, size_t size_bytes)
 {
@@ -124,6 +132,10 @@ enum err policy_files_read(const char *path, bool is_trusted, uint8_t **ret_byte
     OWNED_BYTES *bundle = NULL;
     size_t len = 0;
     (void)snprintf(ret_path, size_bytes, "%s", path);
+    if (is_kept(path)) {
+        return is_trusted ? fd_read_trusted_file(AT_FDCWD, path, FILE_BYTES_MAX, ret_bytes, ret_len)
+                          : read_any_file(path, ret_bytes, ret_len);
+    }
     TRY(add_file(path, is_trusted, &bundle, &len));
     if (folder_of(path, folder)) {
         TRY(add_folder(folder, is_trusted, &bundle, &len, ret_path, size_bytes));

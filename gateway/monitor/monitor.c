@@ -53,6 +53,12 @@ static enum err open_folders(struct monitor *monitor, struct monitor_refusal *re
     if (err != ERR_NONE) {
         return refuse(ret_why, err, "cannot open state_dir", config->state_dir);
     }
+    char policies[CONFIG_PATH_BYTES + 16];
+    (void)snprintf(policies, sizeof policies, "%s/policies", config->state_dir);
+    err = open_folder(policies, 0700, &monitor->policies_dir);
+    if (err != ERR_NONE) {
+        return refuse(ret_why, err, "cannot open the folder for policies that were in force", policies);
+    }
     err = open_folder(config->keys_dir, 0, &monitor->keys_dir);
     if (err != ERR_NONE) {
         return refuse(ret_why, err, "cannot open keys_dir", config->keys_dir);
@@ -348,7 +354,8 @@ enum err monitor_start(const struct gateway_config *config, const char *libexec_
     }
     monitor->config = *config;
     monitor->events.fd = -1;
-    monitor->keys_dir = monitor->known_hosts_dir = monitor->state_dir = monitor->signal_fd = -1;
+    monitor->keys_dir = monitor->known_hosts_dir = monitor->state_dir = monitor->policies_dir = -1;
+    monitor->signal_fd = monitor->reload.told_fd = -1;
     monitor->reload.pidfd = -1;
     for (size_t i = 0; i < sizeof monitor->empty_room / sizeof monitor->empty_room[0]; i++) {
         monitor->empty_room[i] = -1;
@@ -431,6 +438,7 @@ void monitor_stop(struct monitor *monitor)
     fd_close(&monitor->keys_dir);
     fd_close(&monitor->known_hosts_dir);
     fd_close(&monitor->state_dir);
+    fd_close(&monitor->policies_dir);
     fd_close(&monitor->signal_fd);
     free(monitor);
 }

@@ -88,6 +88,7 @@ enum err policy_file_load(struct monitor *monitor, char *ret_sentence, size_t si
     TRY(policy_file_read(monitor, &bytes, &len, ret_sentence, size_bytes));
     TRY(policy_file_compile(monitor, cursor_of(bytes, len), &policy, ret_sentence, size_bytes));
     policy_free(policy_file_adopt(monitor, policy));
+    policy_keep(monitor, cursor_of(bytes, len));
     return ERR_NONE;
 }
 

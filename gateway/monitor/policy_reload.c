@@ -3,6 +3,7 @@
  * waits for nobody. Then the same bytes are loaded here, and one pointer is swapped between two messages: no
  * decision sees half of it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include "base/text.h"
 #include "state.h"
 
-enum { JUDGE_CPU_S = 20 };
+enum { JUDGE_CPU_S = 20, JUDGED_GOOD = 'y' };
 
 static void refused(struct monitor *monitor, const char *sentence)
 {
@@ -28,7 +29,7 @@ static void refused(struct monitor *monitor, const char *sentence)
 }
 
 /* In the child. What it finds is reported once, by the parent. */
-static _Noreturn void judge(struct monitor *monitor)
+static _Noreturn void judge(struct monitor *monitor, int told_fd)
 {
     struct rlimit cpu = {JUDGE_CPU_S, JUDGE_CPU_S};
     (void)setrlimit(RLIMIT_CPU, &cpu);
@@ -38,10 +39,31 @@ static _Noreturn void judge(struct monitor *monitor)
     struct policy *policy = NULL;
     enum err err = policy_file_compile(monitor, cursor_of(monitor->reload.bytes, monitor->reload.len),
                                        &policy, sentence, sizeof sentence);
-    _exit(err == ERR_NONE ? 0 : 1);
+    if (err != ERR_NONE) {
+        _exit(1);
+    }
+    /* The verdict first: a comparison that takes too long changes nothing about it. */
+    char told[1 + POLICY_DIFFERENCES_BYTES] = {JUDGED_GOOD};
+    err_ignore(fd_write_all(told_fd, cursor_of(told, 1)));
+    policy_differences(monitor->policy, policy, told + 1);
+    err_ignore(fd_write_all(told_fd, cursor_of_text(told + 1)));
+    _exit(0);
 }
 
-static void put_in_force(struct monitor *monitor)
+/* What the child said before it ended. @return false when it found no good policy. */
+static bool read_told(struct policy_reload *reload, char differences[static POLICY_DIFFERENCES_BYTES])
+{
+    char told[1 + POLICY_DIFFERENCES_BYTES] = {0};
+    size_t used = 0;
+    ssize_t len = 0;
+    while (used < sizeof told - 1 && (len = read(reload->told_fd, told + used, sizeof told - 1 - used)) > 0) {
+        used += (size_t)len;
+    }
+    (void)snprintf(differences, POLICY_DIFFERENCES_BYTES, "%s", used > 1 ? told + 1 : "not compared in time");
+    return used > 0 && told[0] == JUDGED_GOOD;
+}
+
+static void put_in_force(struct monitor *monitor, const char *differences)
 {
     struct policy_reload *reload = &monitor->reload;
     char sentence[LIMIT_SENTENCE_BYTES];
@@ -55,10 +77,12 @@ static void put_in_force(struct monitor *monitor)
     (void)snprintf(hash_before, sizeof hash_before, "%s", monitor->policy_hash);
     struct policy *before = policy_file_adopt(monitor, policy);
     monitor->policy_refused_s = 0;
+    policy_keep(monitor, cursor_of(reload->bytes, reload->len));
     unsigned ended = policy_live_check(monitor, before);
     policy_free(before);
     REPORT(monitor, "policy.loaded", EVENT_SUCCESS, {.key = "policy", .text = monitor->policy_hash},
-           {.key = "before", .text = hash_before}, EVENT_NUMBER("ended", ended));
+           {.key = "before", .text = hash_before}, EVENT_NUMBER("ended", ended),
+           {.key = "differences", .text = differences});
     report_evidence(monitor, "policy", monitor->policy_hash);
 }
 
@@ -80,8 +104,10 @@ static void judged(struct loop_op *op, int result)
     }
     reload->pid = 0;
     loop_cancel(monitor->loop, op);
-    if (info.si_code == CLD_EXITED) {
-        put_in_force(monitor);
+    char differences[POLICY_DIFFERENCES_BYTES];
+    bool is_good = read_told(reload, differences);
+    if (info.si_code == CLD_EXITED || is_good) {
+        put_in_force(monitor, differences);
     } else {
         refused(
             monitor,
@@ -93,10 +119,16 @@ static void judged(struct loop_op *op, int result)
 static enum err start_judge(struct monitor *monitor)
 {
     struct policy_reload *reload = &monitor->reload;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return ERR_SYSTEM;
+    }
+    reload->told_fd = ends[0];
     reload->pid = fork();
     if (reload->pid == 0) {
-        judge(monitor);
+        judge(monitor, ends[1]);
     }
+    fd_close(&ends[1]);
     if (reload->pid < 0) {
         reload->pid = 0;
         return ERR_SYSTEM;
@@ -131,6 +163,7 @@ void policy_reload_done(struct policy_reload *reload)
         reload->pid = 0;
     }
     fd_close(&reload->pidfd);
+    fd_close(&reload->told_fd);
     free(reload->bytes);
     reload->bytes = NULL;
     reload->is_wanted_again = false;

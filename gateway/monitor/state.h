@@ -277,6 +277,7 @@ struct policy_reload {
     struct loop_op op; /* its end */
     uint8_t *bytes;    /* OWNED, what is judged is what will be in force */
     size_t len;
+    int told_fd; /* OWNED, what the child has to say */
     bool is_wanted_again;
 };
 
@@ -327,9 +328,9 @@ struct monitor {
     struct connection **connections; /* OWNED, `connection_capacity` places, by uid slot; NULL: free */
     size_t connection_capacity;
     uint32_t next_connection;
-    uint64_t next_serial;                     /* of certificates */
-    int empty_room[4];                        /* OWNED, the namespaces of sessions */
-    int keys_dir, known_hosts_dir, state_dir; /* OWNED */
+    uint64_t next_serial;                                   /* of certificates */
+    int empty_room[4];                                      /* OWNED, the namespaces of sessions */
+    int keys_dir, known_hosts_dir, state_dir, policies_dir; /* OWNED */
     int signal_fd;
     struct loop_op signal_op, tick_op;
     bool is_stopping;        /* no new connections, the open ones were told */
@@ -697,6 +698,15 @@ MUST_CHECK enum err policy_file_keys(struct monitor *monitor, const char *person
 /** A file that looks like a person's keys and admits nobody: what is read for names without one. */
 MUST_CHECK enum err policy_file_make_decoy(struct monitor *monitor);
 MUST_CHECK enum err policy_file_decoy(struct monitor *monitor, uint8_t **ret_bytes, size_t *ret_len);
+
+/* policy_keep.c: policies that were in force once, for questions about the past */
+/** Keep the bundle of the policy in force under its hash; what is there already stays. A failure is an event.
+ */
+void policy_keep(struct monitor *monitor, struct cursor bundle);
+enum { POLICY_DIFFERENCES_BYTES = 3072 };
+/** "2 gained, 1 lost: + alice: shell on node1 as root; ..."; cut to size. */
+void policy_differences(const struct policy *before, const struct policy *after,
+                        char text[static POLICY_DIFFERENCES_BYTES]);
 
 /* policy_reload.c */
 /** Read the file and have a child judge it; what comes of it is reported and, when good, put in force a

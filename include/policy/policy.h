@@ -53,8 +53,10 @@ MUST_CHECK enum err policy_load_files(const struct policy_source *sources, size_
                                       struct policy_report *report, struct policy **ret);
 /** The name of a file as it is in the hash: without the folder of the main file. Borrowed. */
 const char *policy_source_place(const struct policy_source *main, const struct policy_source *source);
+#define POLICY_BUNDLE_END ".bundle"
 /** Read a policy and the files that add to it: for policy.yaml those of the folder policy.d beside it whose
- * names end in .yaml and do not begin with a dot, sorted.
+ * names end in .yaml and do not begin with a dot, sorted. A path that ends in POLICY_BUNDLE_END is a bundle
+ * already.
  * @param is_trusted  as fd_read_trusted_file(): root's files that nobody else may write
  * @param ret_bytes   OWNED by the caller, free(): for policy_load_bundle()
  * @param ret_path    on error: the file that it is about

@@ -323,6 +323,31 @@ class OperatorTest(LabCase):
         said = self.bastion(*question, "exec node1 as deploy: true")
         self.assertIn("ci-nodes", said.stdout)
 
+    def test_policy_of_the_past_answers_who_could_reach_what(self):
+        good = read(self.lab.gateway.policy)
+        began = eventually(lambda: self.history(), "the policy of the start is in the log")[0]
+        mark = len(self.events())
+        write(self.lab.gateway.policy, good.replace("login_as: [ec2-user, deploy]", "login_as: [ec2-user, deploy, root]")
+              .replace("as: [ec2-user, deploy]\n    can: { shell: true", "as: [ec2-user, deploy, root]\n    can: { shell: true"))
+        self.lab.gateway.reload()
+        loaded = eventually(lambda: self.events_since(mark, event="policy.loaded"), "the new policy")[0]
+        self.addCleanup(self.lab.gateway.reload)
+        self.addCleanup(write, self.lab.gateway.policy, good)
+        self.assertRegex(loaded["differences"], r"^\d+ gained, 0 lost: \+ deploy-bot: shell on nodes as root, from ")
+        history = eventually(lambda: self.history() if len(self.history()) > 1 else None, "both are in the log")
+        self.assertEqual([one["sha256"] for one in history], [began["sha256"], loaded["policy"]])
+        for one, can in ((history[0], False), (history[-1], True)):
+            said = self.bastion("policy", "who-can", one["file"], "node1").stdout
+            self.assertEqual("deploy-bot as root" in said, can, said)
+        at = self.bastion("policy", "at", "0s", "--config", self.lab.gateway.config)
+        self.assertEqual(at.stdout.strip(), history[-1]["file"])
+        self.assertEqual(self.bastion("policy", "at", "2020-01-01", "--config", self.lab.gateway.config, check=False).returncode, 1)
+        self.assertEqual(self.bastion("policy", "diff", history[0]["file"], history[0]["file"]).returncode, 0)
+
+    def history(self):
+        said = self.bastion("policy", "history", "--json", "--config", self.lab.gateway.config, check=False).stdout
+        return [json.loads(line) for line in said.splitlines()]
+
     def test_replay_asks_the_past_of_another_policy(self):
         self.assertEqual(self.ssh("node1", "echo in").stdout, b"in\n")
         self.assertNotEqual(self.ssh("root@node1", "true").returncode, 0)

@@ -15,6 +15,7 @@
 #include "command.h"
 #include "policy/command.h"
 #include "policy/decided.h"
+#include "policy_past.h"
 
 static const char HELP[] =
     "usage: bastion policy replay [--since TIME] [OPTIONS] NEW\n"
@@ -279,6 +280,9 @@ static int replay_main(int argc, char **argv)
 
 int policy_main(int argc, char **argv)
 {
-    bool is_replay = argc > 1 && strcmp(argv[1], "replay") == 0;
-    return is_replay ? replay_main(argc - 1, argv + 1) : policy_command(argc, argv);
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "history") == 0 || strcmp(name, "at") == 0) {
+        return policy_past_main(argc - 1, argv + 1);
+    }
+    return strcmp(name, "replay") == 0 ? replay_main(argc - 1, argv + 1) : policy_command(argc, argv);
 }
