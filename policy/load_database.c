@@ -6,7 +6,8 @@
 #include "language.h"
 #include "loader.h"
 
-enum { DB_NAMES_MAX = 256, REFUSE_MAX = 16 };
+/* Users and databases of one rule fit into a grant together, with the ten bytes around them. */
+enum { DB_NAMES_MAX = 256, REFUSE_MAX = 16, DB_BLOCK_BYTES = GRANT_DATABASES_BYTES / 2 - 8 };
 
 bool loader_choice(struct loader *loader, const struct yaml_node *node, const char *const *words,
                    unsigned *ret_number)
@@ -180,7 +181,7 @@ struct db_form {
 
 static void read_names(struct loader *loader, const struct yaml_node *value, struct cursor *ret)
 {
-    uint8_t block[GRANT_DATABASES_BYTES / 2];
+    uint8_t block[DB_BLOCK_BYTES];
     struct writer out = writer_of(block, sizeof block);
     if (!loader_is_text_list(loader, value, DB_NAMES_MAX)) {
         return;

@@ -336,6 +336,38 @@ static void database_lines_of_tests_are_run(void **state)
     assert_int_equal(err, ERR_NONE);
 }
 
+/* What loads can be granted: the longest lists of one rule fit. */
+static void database_lists_that_load_fit_a_grant(void **state)
+{
+    (void)state;
+    enum { NAME = 60 };
+    for (unsigned count = 20; count < 40; count++) {
+        char names[40 * (NAME + 4)] = "";
+        char text[3 * sizeof names];
+        for (unsigned i = 0; i < count; i++) {
+            size_t used = strlen(names);
+            (void)snprintf(names + used, sizeof names - used, "%sn%0*u", i == 0 ? "" : ", ", NAME, i);
+        }
+        (void)snprintf(text, sizeof text,
+                       "version: 1\npeople: { g: { users: [p] } }\ntargets: %s\nrules: [{ id: r, who: [g], "
+                       "to: [t], can: { "
+                       "db: { users: [%s], databases: [%s] } } }]\n",
+                       TARGET("kind: postgres" TLS), names, names);
+        struct policy_report report;
+        struct policy *loaded = NULL;
+        if (policy_load(cursor_of_text(text), "p.yaml", &report, &loaded) != ERR_NONE) {
+            assert_true(count > 25);
+            continue;
+        }
+        struct policy_request request = {.person = "p", .from = "", .host = "h", .port = PG, .account = ""};
+        struct policy_decision decision;
+        policy_decide(loaded, &request, &decision);
+        assert_int_equal(decision.verdict, POLICY_ALLOWED);
+        assert_false(grant_is_empty(&decision.grant));
+        policy_free(loaded);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
@@ -344,6 +376,7 @@ int main(void)
         cmocka_unit_test(database_targets_say_how_to_connect),
         cmocka_unit_test(database_each_mistake_is_told),
         cmocka_unit_test(database_lines_of_tests_are_run),
+        cmocka_unit_test(database_lists_that_load_fit_a_grant),
     };
     return cmocka_run_group_tests(TESTS, load_policy, free_policy);
 }
