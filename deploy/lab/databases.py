@@ -31,6 +31,7 @@ shared_preload_libraries = 'pg_stat_statements'
 pg_stat_statements.max = 20000
 max_connections = 200
 shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
 fsync = off
 max_wal_senders = 4
 wal_level = replica
