@@ -177,7 +177,9 @@ enum err record_container_data(struct record_container *container, struct record
             start = before;
         }
         container->records++;
-        if (record.kind <= RECORD_STDIN) {
+        bool is_said = record.kind <= RECORD_STDIN ||
+                       (record.kind >= RECORD_DB_STATEMENT && record.kind <= RECORD_DB_PARAMETER);
+        if (is_said) {
             container->kept_bytes += cursor_len(&record.body);
         }
         count_moved(&container->moved, &record);

@@ -374,11 +374,11 @@ void access_end(struct access *access, const char *sentence, const char *reason)
         err_ignore(
             engine_disconnect(access->target, DISCONNECT_BY_APPLICATION, "the engineer's connection ended"));
     }
-    if (access->is_stream && access->recorder.fd >= 0) {
-        stream_finish(access);
-    }
     if (access->database != NULL) {
         database_end(access, access->is_channel_gone ? NULL : sentence);
+    }
+    if ((access->is_stream || access->database != NULL) && access->recorder.fd >= 0) {
+        stream_finish(access);
     }
     record_end(access, reason);
     if (is_unanswered && !access->is_channel_gone) {

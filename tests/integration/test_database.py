@@ -95,7 +95,8 @@ class DatabaseTest(DatabaseCase):
         self.assertEqual((queries[3]["code"], queries[2]["rows"]), ("22012", 1))
         said = self.bastion("queries", *self.reading(), session).stdout
         self.assertRegex(said, r"(?m)^00:00:0\d +4 +0 +\d+\.\d{3} ms  select 1/0\n +error 22012: division by zero$")
-        self.assertIn(session, [one["id"] for one in self.sessions("--db", "orders-db")])
+        shown = [one for one in self.sessions("--db", "orders-db") if one["id"] == session]
+        self.assertGreater(min(shown[0]["bytes_to_target"], shown[0]["bytes_from_target"], shown[0]["recorded_bytes"]), 50)
         self.assertEqual(self.bastion("sessions", "--db", "nothing", "--config", self.lab.gateway.config, check=False).returncode, 1)
         found = self.bastion("search", "NEEDLE-42", "--json", "--db", "orders", *self.reading(), check=False)
         self.assertEqual([json.loads(line)["id"] for line in found.stdout.splitlines()], [session], found.stderr)
