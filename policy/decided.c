@@ -52,6 +52,18 @@ static void add_number(char *line, size_t *used, const char *name, uint64_t numb
     add_word(line, used, name, text);
 }
 
+/* One word each: a name may hold whatever would separate them in one. */
+static void add_principals(char *line, size_t *used, const struct policy_decided *decided)
+{
+    struct cursor rest = cursor_of(decided->principals, decided->principals_bytes);
+    struct cursor name;
+    while (cursor_len(&rest) > 0 && cursor_string(&rest, LIMIT_PRINCIPALS_BYTES, &name) == ERR_NONE) {
+        char text[LIMIT_PRINCIPALS_BYTES + 1];
+        (void)snprintf(text, sizeof text, "%.*s", (int)cursor_len(&name), (const char *)name.at);
+        add_word(line, used, "principal", text);
+    }
+}
+
 const char *policy_decided_write(const struct policy_decided *decided, char line[static DECIDED_LINE_BYTES])
 {
     size_t used =
@@ -71,6 +83,7 @@ const char *policy_decided_write(const struct policy_decided *decided, char line
              decided->is_allowed ? decided->rule : decided->code);
     add_word(line, &used, "policy", decided->policy);
     add_word(line, &used, "reason", decided->reason);
+    add_principals(line, &used, decided);
     return line;
 }
 
@@ -121,6 +134,17 @@ static enum err read_key(struct policy_decided *ret, const char *value)
     return ERR_MALFORMED;
 }
 
+static enum err read_principal(struct policy_decided *ret, const char *value)
+{
+    struct writer out =
+        writer_of(ret->principals + ret->principals_bytes, sizeof ret->principals - ret->principals_bytes);
+    struct cursor written;
+    writer_text(&out, value);
+    TRY(writer_done(&out, &written));
+    ret->principals_bytes += cursor_len(&written);
+    return ERR_NONE;
+}
+
 static const struct {
     const char *name;
     size_t offset, size_bytes; /* of a text */
@@ -144,6 +168,7 @@ static const struct {
     {.name = "port", .read = read_port},
     {.name = "factor", .read = read_factor},
     {.name = "key", .read = read_key},
+    {.name = "principal", .read = read_principal},
 };
 
 static enum err read_word(struct cursor word, struct policy_decided *ret)
@@ -219,6 +244,11 @@ void policy_decided_of(const struct policy_request *request, struct policy_decid
     keep(ret->account, sizeof ret->account, cursor_of_text(request->account));
     keep(ret->database, sizeof ret->database, request->database);
     keep(ret->reason, sizeof ret->reason, request->reason);
+    size_t len = cursor_len(&request->principals);
+    if (len > 0 && len <= sizeof ret->principals) {
+        memcpy(ret->principals, request->principals.at, len);
+        ret->principals_bytes = len;
+    }
     if (request->factor != NULL) {
         ret->factor = *request->factor;
     }
@@ -227,6 +257,7 @@ void policy_decided_of(const struct policy_request *request, struct policy_decid
 struct policy_request policy_decided_request(const struct policy_decided *decided)
 {
     return (struct policy_request){.person = decided->person,
+                                   .principals = cursor_of(decided->principals, decided->principals_bytes),
                                    .from = decided->from,
                                    .host = decided->host,
                                    .port = decided->port,

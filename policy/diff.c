@@ -49,7 +49,9 @@ static struct policy_request request_for(const struct pair *pair, const struct d
     for (size_t i = 0; i <= len && i < LIMIT_HOST_BYTES; i++) {
         host[i] = (char)(i == len ? 0 : pattern.at[i] == '*' ? 'x' : pattern.at[i]);
     }
-    return (struct policy_request){.person = person_of(pair)->name,
+    bool is_certified = cursor_len(&person_of(pair)->principals) > 0;
+    return (struct policy_request){.person = is_certified ? "" : person_of(pair)->name,
+                                   .principals = person_of(pair)->principals,
                                    .host = host,
                                    .port = host_of(pair)->port,
                                    .account = what->account,
@@ -66,7 +68,7 @@ static bool is_allowed(struct pair *pair, unsigned side, const struct diff_what 
         return false;
     }
     policy_decide(pair->walk->sides[side], request, pair->decision);
-    return pair->decision->verdict == POLICY_ALLOWED;
+    return pair->decision->verdict == POLICY_ALLOWED && !pair->decision->is_observed;
 }
 
 static void ask_all(struct pair *pair, const struct diff_what *what)
@@ -165,16 +167,16 @@ static enum err take_memory(struct pair *pair)
 static enum err compare_pair(struct pair *pair)
 {
     struct walk *walk = pair->walk;
-    const uint32_t *people = person_of(pair)->number;
+    const struct diff_member *members = person_of(pair)->sides;
     const uint32_t *targets = host_of(pair)->number;
     for (unsigned side = 0; side < DIFF_SIDES; side++) {
-        TRY(diff_rules_find(&pair->arena, walk->sides[side], people[side], targets[side],
+        TRY(diff_rules_find(&pair->arena, walk->sides[side], &members[side], targets[side],
                             &pair->rules[side]));
         pair->targets[side] = walk->sides[side] == NULL || targets[side] == DIFF_NONE
                                   ? NULL
                                   : &walk->sides[side]->targets[targets[side]];
     }
-    if (diff_rules_equal(walk->sides, people, targets, pair->rules)) {
+    if (diff_rules_equal(walk->sides, members, targets, pair->rules)) {
         return ERR_NONE;
     }
     TRY(diff_axes_find(&pair->arena, walk->sides, pair->rules, walk->at_s, &pair->axes));

@@ -16,9 +16,15 @@ enum {
 #define DIFF_NONE UINT32_MAX /* that side has none */
 
 /* People who are in the same groups on both sides, or hosts that lie in the same targets. */
+struct diff_member {
+    const uint32_t *groups; /* NULL: that side does not know them */
+    size_t group_count;
+    bool is_machine;
+};
 struct diff_person {
-    const char *name;
-    uint32_t number[DIFF_SIDES];
+    const char *name;         /* of holders of a principal: "principal NAME" */
+    struct cursor principals; /* of their certificates, as in struct policy_request; else empty */
+    struct diff_member sides[DIFF_SIDES];
     uint32_t class;
 };
 struct diff_host {
@@ -52,11 +58,13 @@ struct diff_rules {
     size_t count;
 };
 /** @return ERR_MEMORY. Nothing for DIFF_NONE. */
-MUST_CHECK enum err diff_rules_find(struct arena *arena, const struct policy *policy, uint32_t person,
-                                    uint32_t target, struct diff_rules *ret);
+MUST_CHECK enum err diff_rules_find(struct arena *arena, const struct policy *policy,
+                                    const struct diff_member *member, uint32_t target,
+                                    struct diff_rules *ret);
 /** Do both sides decide alike for certain? Compares what the files say, entry by entry. */
-bool diff_rules_equal(const struct policy *const sides[DIFF_SIDES], const uint32_t people[DIFF_SIDES],
-                      const uint32_t targets[DIFF_SIDES], const struct diff_rules rules[DIFF_SIDES]);
+bool diff_rules_equal(const struct policy *const sides[DIFF_SIDES],
+                      const struct diff_member members[DIFF_SIDES], const uint32_t targets[DIFF_SIDES],
+                      const struct diff_rules rules[DIFF_SIDES]);
 
 /* axes.c: the conditions that the rules of both sides can tell apart. Each axis has one value for every such
  * set, and one at least. */

@@ -24,6 +24,8 @@ struct policy_decided {
     char person[LIMIT_PERSON_BYTES], from[LIMIT_ADDRESS_BYTES], host[LIMIT_HOST_BYTES];
     uint16_t port;
     char account[LIMIT_DB_NAME_BYTES], database[LIMIT_DB_NAME_BYTES], reason[POLICY_REASON_BYTES];
+    uint8_t principals[LIMIT_PRINCIPALS_BYTES]; /* as in struct policy_request */
+    size_t principals_bytes;
     struct policy_factor factor;
     enum policy_key key;
     char rule[GRANT_RULE_BYTES],

@@ -114,7 +114,8 @@ static enum err ask_again(struct replay *replay, const struct policy_decided *pa
     }
     struct policy_request request = policy_decided_request(past);
     policy_decide(replay->policy, &request, replay->decision);
-    bool is_allowed = replay->decision->verdict == POLICY_ALLOWED;
+    /* A policy that only observes says what it would do. */
+    bool is_allowed = replay->decision->verdict == POLICY_ALLOWED && !replay->decision->is_observed;
     replay->asked++;
     if (is_allowed == past->is_allowed) {
         return ERR_NONE;

@@ -48,6 +48,27 @@ static void decision_written_reads_back_the_same(void **state)
     assert_int_equal(request.action, POLICY_DB);
 }
 
+static void principals_are_kept(void **state)
+{
+    (void)state;
+    static const uint8_t WIRE[] = "\0\0\0\7eng=web\0\0\0\3a b";
+    struct policy_request asked = {.person = "erin",
+                                   .from = "",
+                                   .host = "node1",
+                                   .account = "",
+                                   .port = 22,
+                                   .principals = cursor_of(WIRE, sizeof WIRE - 1)};
+    struct policy_decided decided;
+    struct policy_decided back;
+    char text[DECIDED_LINE_BYTES];
+    char line[DECIDED_LINE_BYTES + sizeof TIME];
+    policy_decided_of(&asked, &decided);
+    (void)snprintf(line, sizeof line, TIME "%s", policy_decided_write(&decided, text));
+    assert_non_null(strstr(line, " principal=eng=web principal=a%20b"));
+    assert_int_equal(policy_decided_read(cursor_of_text(line), &back), ERR_NONE);
+    assert_true(cursor_equal(policy_decided_request(&back).principals, asked.principals));
+}
+
 static void denial_has_a_code_and_no_rule(void **state)
 {
     (void)state;
@@ -103,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decision_written_reads_back_the_same),
+        cmocka_unit_test(principals_are_kept),
         cmocka_unit_test(denial_has_a_code_and_no_rule),
         cmocka_unit_test(line_that_is_none_is_refused),
         cmocka_unit_test(words_of_a_later_version_are_skipped),

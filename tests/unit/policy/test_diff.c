@@ -131,6 +131,27 @@ static void lists_are_told_by_entry(void **state)
         "- alice,bob: sftp read on web1:22 as root [] by a");
 }
 
+static void holders_of_a_principal_are_told_as_such(void **state)
+{
+    (void)state;
+#define GROUPS(principals)                                                                                   \
+    "version: 1\npeople:\n  web: { principals: [" principals                                                 \
+    "] }\ntargets:\n  web: { kind: ssh, hosts: [web1], "                                                     \
+    "addresses: [10.0.0.0/8], login_as: [root], host_keys: { known_hosts: k } }\nrules:\n"                   \
+    "  - { id: a, who: [web], to: [web], as: [root], can: { shell: true } }\n"
+    ASSERT_TOLD(GROUPS("eng-web, ops"), GROUPS("eng-web, sre"),
+                "- principal ops: shell on web1:22 as root [] by a",
+                "+ principal sre: shell on web1:22 as root [] by a");
+}
+
+static void policy_that_observes_is_compared_by_what_its_rules_say(void **state)
+{
+    (void)state;
+    struct told *told = diff(HEAD RULE, "mode: observe\n" HEAD RULE);
+    assert_int_equal(told->count, 0);
+    free(told);
+}
+
 static void never_takes_away(void **state)
 {
     (void)state;
@@ -441,6 +462,8 @@ int main(void)
         cmocka_unit_test(new_person_gains_and_old_one_loses),
         cmocka_unit_test(conditions_are_told_exactly),
         cmocka_unit_test(lists_are_told_by_entry),
+        cmocka_unit_test(holders_of_a_principal_are_told_as_such),
+        cmocka_unit_test(policy_that_observes_is_compared_by_what_its_rules_say),
         cmocka_unit_test(never_takes_away),
         cmocka_unit_test(nothing_before_is_the_access_matrix),
         cmocka_unit_test(scope_that_is_nowhere_is_not_found),
