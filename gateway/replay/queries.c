@@ -6,6 +6,7 @@
 #include "base/queue.h"
 
 struct parameter {
+    uint32_t index; /* as recorded: MySQL's long data comes in any order */
     struct replay_value value;
     struct queue bytes;
 };
@@ -248,9 +249,12 @@ static enum err take_more(struct replay_queries *queries, const struct record_db
     if (record->what == RECORD_DB_WHAT_TEXT) {
         return hold(queries, &statement->text, record->bytes);
     }
-    return record->index < statement->parameter_count
-               ? hold(queries, &statement->parameters[record->index].bytes, record->bytes)
-               : ERR_NONE;
+    for (size_t i = statement->parameter_count; i-- > 0;) {
+        if (statement->parameters[i].index == record->index) {
+            return hold(queries, &statement->parameters[i].bytes, record->bytes);
+        }
+    }
+    return ERR_NONE; /* one that was cut */
 }
 
 static enum err take_parameter(struct replay_queries *queries, const struct record_db_parameter *record)
@@ -274,6 +278,7 @@ static enum err take_parameter(struct replay_queries *queries, const struct reco
     }
     struct parameter *parameter = &statement->parameters[statement->parameter_count++];
     *parameter = (struct parameter){
+        .index = record->index,
         .value = {.type = record->type, .format = record->format, .value_bytes = record->value_bytes}};
     queue_init(&parameter->bytes, RECORD_DB_KEPT_BYTES);
     return hold(queries, &parameter->bytes, record->value);

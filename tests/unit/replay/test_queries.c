@@ -224,6 +224,13 @@ static void pieces_of_a_text_are_joined_and_bounded(void **state)
     take(told, more);
     ASSERT_ENDED(told, "1/0 query 'abcd'");
     told = begin(false);
+    statement(told, 1, RECORD_DB_EXECUTE, 0, "");
+    parameter(told, 1, 7, 0, RECORD_DB_AS_TEXT, cursor_of_text("lo"));
+    more.db_more = (struct record_db_more){
+        .number = 1, .what = RECORD_DB_WHAT_PARAMETER, .index = 7, .bytes = cursor_of_text("ng")};
+    take(told, more);
+    ASSERT_ENDED(told, "1/0 execute '' $1=long");
+    told = begin(false);
     statement(told, 1, RECORD_DB_QUERY, 0, "");
     for (size_t i = 0; i < 4; i++) {
         more.db_more = (struct record_db_more){
