@@ -13,9 +13,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "deploy"))
 
-from lab import Lab, LabError, processes, run, write  # noqa: E402
+from lab import Lab, LabError, databases, processes, run, write  # noqa: E402
 
-__all__ = ["BothWays", "LabError", "SIDES", "run"]
+__all__ = ["BothWays", "LabError", "SIDES", "databases", "run"]
 
 SIDES = ("sshd", "bastion")
 ACCOUNT = "deploy"
@@ -96,8 +96,8 @@ class Account:
 
 
 class BothWays:
-    def __init__(self, folder, bin_dir, connections, record):
-        self.lab = Lab(folder, bin_dir, {"connections": connections, "record": record})
+    def __init__(self, folder, bin_dir, connections, record, database_names=()):
+        self.lab = Lab(folder, bin_dir, {"connections": connections, "record": record, "databases": database_names})
         self.roots, self.proxies, self.accounts = {}, {}, {}
         self.jump = None
 

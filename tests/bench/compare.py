@@ -18,8 +18,9 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from both_ways import BothWays, LabError, run  # noqa: E402
-from measures import ALL, COUNTED  # noqa: E402
+from both_ways import BothWays, LabError, databases, run  # noqa: E402
+from measures import ALL, COUNTED, DATABASES  # noqa: E402
+from rows import Skipped  # noqa: E402
 
 MIB = 1 << 20
 
@@ -67,9 +68,11 @@ def parse():
     parser.add_argument("--crowd", type=int, help="connections of one rate measurement (200; quick: 40)")
     parser.add_argument("--idle", help="numbers of idle sessions, growing (10,100,500; quick: 10,50)")
     parser.add_argument("--ciphers", default="gcm,default", help="of gcm,default")
+    parser.add_argument("--database-s", type=int, help="seconds of one run of pgbench (10; quick: 2)")
     given = parser.parse_args()
     for name, full, quick in (("repeat", 5, 2), ("size", 1024, 128), ("far_size", 256, 32), ("logins", 30, 10),
-                              ("keystrokes", 2000, 300), ("crowd", 200, 40), ("idle", "10,100,500", "10,50")):
+                              ("keystrokes", 2000, 300), ("crowd", 200, 40), ("idle", "10,100,500", "10,50"),
+                              ("database_s", 10, 2)):
         if getattr(given, name) is None:
             setattr(given, name, quick if given.quick else full)
     given.size, given.far_size = given.size * MIB, given.far_size * MIB
@@ -85,12 +88,17 @@ def parse():
 def measure(options, record, names, rows):
     with tempfile.TemporaryDirectory(prefix="bastion-bench.", ignore_cleanup_errors=True) as base:
         os.chmod(base, 0o755)
+        wanted = sorted({DATABASES[name] for name in names if name in DATABASES}) if databases.is_installed() else ()
+        connections = max(400, max(options.idle) + 50)
         try:
-            with BothWays(os.path.join(base, "lab"), options.bin, max(400, max(options.idle) + 50), record) as ways:
+            with BothWays(os.path.join(base, "lab"), options.bin, connections, record, wanted) as ways:
                 for name in names:
-                    for row in ALL[name](ways, options):
-                        show(row)
-                        rows.append(row.as_dict())
+                    try:
+                        for row in ALL[name](ways, options):
+                            show(row)
+                            rows.append(row.as_dict())
+                    except Skipped as reason:
+                        print(f"| {name} | | skipped: {reason} | | | |", flush=True)
         except LabError as error:
             sys.exit(f"compare: {error}")
 

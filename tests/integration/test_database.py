@@ -120,6 +120,22 @@ class DatabaseTest(DatabaseCase):
         mark = len(self.events())
         self.assert_refused(self.psql(narrow, "\\lo_import /etc/hostname"), "(?i)function", mark, event="session.note", code="refused")
 
+    def test_many_rows_and_copies_pass_unchanged(self):
+        """Rows of 20 to 3000 bytes, some of them NULL: as the server gives them past the bastion, byte for byte."""
+        ask, folder = self.lab.databases.all["orders-db"].ask, self.socket_folder()
+        count = 2003 if IS_QUICK else 50003
+        rows = f"select i, md5(i::text), repeat(chr(32 + i % 95), i % 3000), nullif(i % 7, 0) as n from generate_series(1, {count}) i"
+        done = self.psql(folder, rows)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout == ask(rows) + "\n")
+        copied = self.psql(folder, f"copy ({rows}) to stdout")
+        self.assertTrue(copied.stdout == ask(f"copy ({rows}) to stdout") + "\n")
+        self.assertEqual(self.psql(folder, "drop table if exists copied", f"create table copied as {rows} limit 0").returncode, 0)
+        done = self.client("psql", "-X", "-h", folder, "-U", "orders_rw", "-c", "copy copied from stdin", "orders", input=copied.stdout)
+        self.assertEqual((done.returncode, done.stdout), (0, f"COPY {count}\n"), done.stderr)
+        self.assertEqual(ask(f"select count(*) from (table copied except all {rows}) missing"), "0")
+        self.assertEqual(ask("select count(*) from copied"), str(count))
+
     def test_interrupt_cancels_the_statement_and_names_the_session(self):
         before, folder = self.sessions(), self.socket_folder()
         sleeper = subprocess.Popen(
