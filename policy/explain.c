@@ -146,7 +146,7 @@ static void say_can(const struct case_file *file, const struct rule *rule, struc
         say(finding, "it does not allow %s", action);
     } else if ((asked & ~file->denied) == 0) {
         say(finding, "it allows %s, but \"never\" takes it away", action);
-    } else if (target_is_database(file->target)) {
+    } else if (file->target != NULL && target_is_database(file->target)) {
         say(finding, "it does not name this database user and this database together");
     } else if (file->request->action == POLICY_EXEC) {
         say(finding, "it does not allow this command: %s",

@@ -218,7 +218,7 @@ class InnerForwardTest(ForwardCase):
         self.forwarding("-L", f"{port}:localhost:9090", port=port)
         for number in range(60):
             self.assertEqual(self.ask(port, b"echo\n%d" % number), b"%d" % number)
-        held = [self.connect(port) for _ in range(16)]
+        held = [self.connect(port) for _ in range(32)]
         for connection in held:
             connection.sendall(b"hold\n")
             self.assertEqual(connection.recv(100), b"held\n")
@@ -320,9 +320,9 @@ class StreamTest(ForwardCase):
                                    "http://cache:8088/"], capture_output=True, check=False)
             self.assertEqual(done.stdout, b"hello\n")
 
-    def test_sixteen_at_once_and_a_sentence_beyond(self):
+    def test_thirty_two_at_once_and_a_sentence_beyond(self):
         port, child = self.forwarded()
-        held = [self.connect(port) for _ in range(16)]
+        held = [self.connect(port) for _ in range(32)]
         for connection in held:
             connection.sendall(b"hold\n")
             self.assertEqual(connection.recv(100), b"held\n")
