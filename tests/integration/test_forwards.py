@@ -89,6 +89,24 @@ class ForwardCase(LabCase):
             return b""
         return said(connection)
 
+    def hold(self, port):
+        """A forward that stays open until it is closed here; None when it was refused."""
+        connection = self.connect(port)
+        try:
+            connection.sendall(b"hold\n")
+            heard = connection.recv(100)
+        except OSError:
+            heard = b""
+        if heard:
+            self.assertEqual(heard, b"held\n")
+            return connection
+        connection.close()
+        return None
+
+    def hold_many(self, port, count):
+        """What has just ended counts until both sides have closed its channel: an early one may have to ask again."""
+        return [eventually(lambda: self.hold(port), f"forward {number + 1} of {count}") for number in range(count)]
+
     def both_ways(self, port):
         """Much data up and down at the same time as the far half stays open; hashes equal."""
         digest, connection = hashlib.sha256(), self.connect(port)
@@ -218,10 +236,7 @@ class InnerForwardTest(ForwardCase):
         self.forwarding("-L", f"{port}:localhost:9090", port=port)
         for number in range(60):
             self.assertEqual(self.ask(port, b"echo\n%d" % number), b"%d" % number)
-        held = [self.connect(port) for _ in range(32)]
-        for connection in held:
-            connection.sendall(b"hold\n")
-            self.assertEqual(connection.recv(100), b"held\n")
+        held = self.hold_many(port, 16)
         self.assertEqual(self.ask(port, b"echo\nno"), b"")  # the 17th is refused
         held.pop().close()
         eventually(lambda: self.ask(port, b"echo\nyes") == b"yes", "a closed one makes room")
@@ -322,10 +337,7 @@ class StreamTest(ForwardCase):
 
     def test_thirty_two_at_once_and_a_sentence_beyond(self):
         port, child = self.forwarded()
-        held = [self.connect(port) for _ in range(32)]
-        for connection in held:
-            connection.sendall(b"hold\n")
-            self.assertEqual(connection.recv(100), b"held\n")
+        held = self.hold_many(port, 32)
         self.assertEqual(self.ask(port, b"echo\nno"), b"")
         held.pop().close()
         eventually(lambda: self.ask(port, b"echo\nyes") == b"yes", "a closed one makes room")
