@@ -147,6 +147,7 @@ class LeavingTest(LabCase):
         downward = self.member(child, "downward")
         eventually(lambda: self.written_bytes(downward) > 16 * MIB, "both send")
         processes.send(downward, signal.SIGSTOP)
+        self.addCleanup(processes.send, downward, signal.SIGKILL)  # what is stopped does not notice its end
         self.wait_until_it_stands(self.member(child, "ssh"))
         processes.send(self.member(child, "upward"), signal.SIGKILL)
         eventually(lambda: all(one["closed"] for one in self.new_sessions(before)), "the recording is closed", 30)
